@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { loadContract } from '../../src/contract/contract.js';
+import type { Route } from '../../src/http/route.js';
+import { actingRoutes } from '../../src/http/routes/acting.js';
+import { routeTable } from '../../src/http/routes/table.js';
+import { actingFaults, openApiFaults } from '../support/openapi-faults.js';
+import type { OpenApi } from '../support/openapi-faults.js';
+import { silentApis } from '../support/silent-apis.js';
+
+describe('specs/openapi.json', () => {
+  const text = readFileSync('specs/openapi.json', 'utf8');
+  const document = JSON.parse(text) as OpenApi;
+  const routes = routeTable(silentApis());
+
+  it('says of every route what the table says, and of no other', () => {
+    expect(openApiFaults(document, routes)).to.deep.equal([]);
+  });
+
+  it('says once where the calls of a tenant admin are for the admin of its partner', () => {
+    expect(actingFaults(document, actingRoutes(routes))).to.deep.equal([]);
+    expect(actingFaults(document, actingRoutes(routes).slice(1))).to.have.length(1);
+    expect(actingFaults(document, actingRoutes(routes).map((route) => ({ ...route, who: 'member' as const })))).not.to.deep.equal([]);
+  });
+
+  it('names only schemas that exist', () => {
+    const contract = loadContract('specs');
+    const named = [...text.matchAll(/"schemas\/([\w/.-]+?)\.json(?:#[^"]*)?"/g)].map(([, id]) => id ?? '');
+    expect(named.length).to.be.greaterThan(50);
+    expect(named.filter((id) => !contract.has(id))).to.deep.equal([]);
+  });
+
+  it('has a schema for every body and reply of the table', () => {
+    const contract = loadContract('specs');
+    const named = routes.flatMap(({ request, response }) => [request, response]).filter((id) => id !== null);
+    expect(named.filter((id) => !contract.has(id))).to.deep.equal([]);
+  });
+
+  describe('planted differences', () => {
+    const [first, ...others] = routes;
+    const changed = (change: Partial<Route>): readonly Route[] => routes.map((route) => (route.path === '/v1/sync' ? { ...route, ...change } : route));
+
+    const plants: readonly (readonly [title: string, table: readonly Route[], fault: RegExp])[] = [
+      ['a route missing in the table', others, /^POST \/_scaiwave\/federation\/v1\/send: only in the document$/],
+      ['a route missing in the document', [...routes, ...(first === undefined ? [] : [{ ...first, path: '/v1/planted' }])], /^POST \/v1\/planted: only in the table$/],
+      ['another caller', changed({ who: 'tenant_admin' }), /who is member, not tenant_admin/],
+      ['another query parameter', changed({ query: ['since', 'limit'] }), /query parameters/],
+      ['a body', changed({ request: 'api/reason' }), /body is undefined, not api\/reason/],
+      ['another reply', changed({ response: 'api/room' }), /reply is api\/sync with NoMeta, not api\/room with NoMeta/],
+      ['a file', changed({ takesFile: true }), /file is false, not true/],
+      ['another kind of reply', changed({ responseKind: 'page' }), /reply/],
+    ];
+    for (const [title, table, fault] of plants) {
+      it(`is red for ${title}`, () => {
+        expect(openApiFaults(document, table).join('\n')).to.match(fault);
+      });
+    }
+  });
+});
