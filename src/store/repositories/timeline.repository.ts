@@ -1,0 +1,81 @@
+import type { JsonObject } from '../../kernel/events.js';
+import type { EventId, ParticipantId, RoomId } from '../../kernel/ids.js';
+import type { TenantContext } from '../../kernel/tenant-context.js';
+import type { Tx } from '../database.js';
+import type { EntryRow } from './entry-row.js';
+
+/** An entry as its readers see it: with the last edit of it applied. */
+export interface TimelineRow extends EntryRow {
+  readonly edited_content: JsonObject | null;
+  readonly edited_at: number | null;
+  readonly redacted_at: number | null;
+  /** True where the room's home is elsewhere. */
+  readonly was_submitted: boolean;
+}
+
+const COLUMNS = `e.*, edit.edited_content, edit.edited_at,
+  (select r.at from entries r where r.tenant_id = e.tenant_id and r.room_id = e.room_id and r.seq = e.redacted_by) as redacted_at,
+  (select h.phase <> 'hosted' from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as was_submitted`;
+
+/** The last edit of a message, and only one that its own sender wrote. */
+const WITH_LAST_EDIT = `
+  left join lateral (
+    select x.content as edited_content, coalesce(x.at, x.created_at) as edited_at from entries x
+    where e.event_type = 'swp.room.message' and x.tenant_id = e.tenant_id and x.room_id = e.room_id
+      and x.relates_to = e.event_id and x.event_type = 'swp.room.message.edit' and x.sender = e.sender
+      and x.content is not null and x.state <> 'refused'
+    order by x.seq desc nulls first, x.stream_position desc limit 1
+  ) edit on true`;
+
+/** A person reads what came inside their spans; what is withheld here has nothing to read. */
+const READABLE = `
+  join spans s on s.tenant_id = e.tenant_id and s.room_id = e.room_id and s.participant_id = $2
+    and coalesce(e.first_position, e.stream_position) >= s.since_position
+    and (s.until_position is null or coalesce(e.first_position, e.stream_position) <= s.until_position)`;
+
+export class TimelineRepository {
+  constructor(private readonly tx: Tx) {}
+
+  /** What a person has not seen yet, over all their rooms, oldest first. */
+  async since(ctx: TenantContext, reader: ParticipantId, position: number, limit: number): Promise<readonly TimelineRow[]> {
+    return this.tx.prepared<TimelineRow>(
+      'timeline_since',
+      `select ${COLUMNS} from entries e ${READABLE} ${WITH_LAST_EDIT}
+       where e.tenant_id = $1 and e.stream_position > $3 and e.state <> 'withheld'
+       order by e.stream_position limit $4`,
+      [ctx.tenantId, reader, position, limit],
+    );
+  }
+
+  /** One room before a stream position, newest first. */
+  async back(ctx: TenantContext, reader: ParticipantId, roomId: RoomId, before: number, limit: number): Promise<readonly TimelineRow[]> {
+    return this.tx.prepared<TimelineRow>(
+      'timeline_back',
+      `select ${COLUMNS} from entries e ${READABLE} ${WITH_LAST_EDIT}
+       where e.tenant_id = $1 and e.room_id = $3 and e.stream_position < $4 and e.state <> 'withheld'
+       order by e.stream_position desc limit $5`,
+      [ctx.tenantId, reader, roomId, before, limit],
+    );
+  }
+
+  /** One room after a stream position, oldest first. */
+  async forward(ctx: TenantContext, reader: ParticipantId, roomId: RoomId, after: number, limit: number): Promise<readonly TimelineRow[]> {
+    return this.tx.prepared<TimelineRow>(
+      'timeline_forward',
+      `select ${COLUMNS} from entries e ${READABLE} ${WITH_LAST_EDIT}
+       where e.tenant_id = $1 and e.room_id = $3 and e.stream_position > $4 and e.state <> 'withheld'
+       order by e.stream_position limit $5`,
+      [ctx.tenantId, reader, roomId, after, limit],
+    );
+  }
+
+  async one(ctx: TenantContext, reader: ParticipantId, roomId: RoomId, eventId: EventId): Promise<TimelineRow | undefined> {
+    const rows = await this.tx.prepared<TimelineRow>(
+      'timeline_one',
+      `select ${COLUMNS} from entries e ${READABLE} ${WITH_LAST_EDIT}
+       where e.tenant_id = $1 and e.room_id = $3 and e.event_id = $4 and e.state <> 'withheld' limit 1`,
+      [ctx.tenantId, reader, roomId, eventId],
+    );
+    return rows[0];
+  }
+}

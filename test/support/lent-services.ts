@@ -1,0 +1,32 @@
+import { connect } from 'nats';
+import { taskStreamOf } from '../../src/streams/task-wire.js';
+import { isRealStack } from './node-storage.js';
+import { namedService, ranAgainst } from './services.js';
+
+/** The cache and the streams of a node beside its database: those lent to the run of real services, else its own. */
+export interface LentServices {
+  readonly env: Readonly<Record<string, string>>;
+  /** Takes away what was kept under the word. What the cache holds ends by itself. */
+  remove(): Promise<void>;
+}
+
+/** `word` keeps the streams of one test from those of another. */
+export function lentServices(word: string): LentServices {
+  const redis = isRealStack() ? namedService('redis') : undefined;
+  const nats = isRealStack() ? namedService('nats') : undefined;
+  if (redis !== undefined) ranAgainst('redis', 'the server named by SCAIWAVE_TEST_REDIS_URL');
+  if (nats !== undefined) ranAgainst('nats', 'the server named by SCAIWAVE_TEST_NATS_URL');
+  return {
+    env: {
+      ...(redis === undefined ? {} : { SCAIWAVE_REDIS_URL: redis }),
+      ...(nats === undefined ? {} : { SCAIWAVE_NATS_URL: nats, SCAIWAVE_NATS_STREAM: word, SCAIWAVE_NATS_PREFIX: word }),
+    },
+    async remove() {
+      if (nats === undefined) return;
+      const connection = await connect({ servers: nats });
+      const manager = await connection.jetstreamManager();
+      for (const stream of [word, taskStreamOf(word)]) await manager.streams.delete(stream).catch(() => false);
+      await connection.close();
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isOnPath } from './processes.js';
+import { isRequired } from './required-services.js';
+
+export type Service = 'postgres' | 'redis' | 'nats';
+
+const NAMED: Readonly<Record<Service, string>> = {
+  postgres: 'SCAIWAVE_TEST_DB_URL',
+  redis: 'SCAIWAVE_TEST_REDIS_URL',
+  nats: 'SCAIWAVE_TEST_NATS_URL',
+};
+
+const PROGRAM: Readonly<Record<Exclude<Service, 'postgres'>, string>> = { redis: 'redis-server', nats: 'nats-server' };
+
+/** The address of a service that the caller lent to the tests; they keep to databases, keys and streams of their own. */
+export function namedService(service: Service): string | undefined {
+  return process.env[NAMED[service]];
+}
+
+/** True when tests can start a server of their own, which they may then flush, stop and kill. */
+export function canStartOwn(service: Service): boolean {
+  return service === 'postgres' || isOnPath(PROGRAM[service]);
+}
+
+/** A suite on a real service, lent or own. Without one it is reported as not run, or fails where it is required. */
+export function describeWith(service: Service, title: string, suite: () => void): void {
+  if (namedService(service) !== undefined || canStartOwn(service)) describe(title, suite);
+  else absent(service, title, `set ${NAMED[service]}`);
+}
+
+/** A suite that must start, and may end, a server of its own. */
+export function describeWithOwn(service: Service, title: string, suite: (this: Mocha.Suite) => void): void {
+  if (canStartOwn(service)) describe(title, suite);
+  else absent(service, title, `put ${service === 'postgres' ? 'postgres' : PROGRAM[service]} on the PATH`);
+}
+
+/** A suite that uses what was lent, whole: only in the run on real services, and only with all of these. */
+export function describeLent(services: readonly Service[], title: string, suite: (this: Mocha.Suite) => void): void {
+  if (process.env['SCAIWAVE_TEST_STACK'] !== 'real') return note('not-run', `${title} (npm run test:real)`);
+  const missing = services.find((service) => namedService(service) === undefined);
+  if (missing === undefined) describe(title, suite);
+  else absent(missing, title, `set ${NAMED[missing]}`);
+}
+
+function absent(service: Service, title: string, remedy: string): void {
+  if (!isRequired(service)) return note('not-run', `${title} (${remedy})`);
+  describe(title, () => {
+    it(`has the ${service} that it requires`, () => {
+      throw new Error(`SCAIWAVE_TEST_REQUIRE names ${service}, and there is none: ${remedy}`);
+    });
+  });
+}
+
+/** Printed at the end of the run: what a suite really talked to. Call it once it does. */
+export function ranAgainst(part: string, what: string): void {
+  note('ran-against', `${part}: ${what}`);
+}
+
+/** The runner collects these lines; without it they are nobody's. */
+function note(kind: 'ran-against' | 'not-run', line: string): void {
+  const folder = process.env['SCAIWAVE_TEST_REPORT_DIR'];
+  if (folder !== undefined) appendFileSync(join(folder, `${kind}.txt`), `${line}\n`);
+}
