@@ -1,0 +1,105 @@
+import { hash } from 'node:crypto';
+import { GatewayError } from '../kernel/errors.js';
+import type { ServerName } from '../kernel/ids.js';
+import { LIMITS } from '../kernel/limits.js';
+import type { Clock } from '../kernel/ports.js';
+import { RATE_PACE } from '../kernel/rates.js';
+import { openCarriedDescriptor, type Descriptor, type UnprovenDescriptor } from '../protocol/descriptor.js';
+import { BriefMemory } from '../store/cache/brief-memory.js';
+import { RecentMap } from '../store/cache/recent-map.js';
+import { SlidingCount } from '../store/cache/sliding-count.js';
+
+type Contract = Parameters<typeof openCarriedDescriptor>[0];
+
+/** One of a list: how many keys have to be proved for it, none where it was read a moment ago. */
+interface Opened {
+  readonly keys: number;
+  readonly read: () => Promise<Descriptor | undefined>;
+}
+
+/**
+ * Reads the lists of descriptors that come with batches. A key costs more than a millisecond to prove, and a batch has
+ * room for more than a thousand: so many as a home may have us prove in a minute are read of a list, and a list is read
+ * when all of that fits.
+ */
+export class CarriedReading {
+  /** The same descriptors come with every run of a room. */
+  private readonly readBefore: BriefMemory<Descriptor>;
+  /** One list comes with all items of a batch: what it costs is spent once, whatever comes of it. */
+  private readonly lists = new WeakMap<readonly string[], Promise<ReadonlyMap<ServerName, Descriptor>>>();
+  private readonly spent: RecentMap<SlidingCount>;
+
+  constructor(private readonly contract: Contract, private readonly clock: Pick<Clock, 'monotonicMs'>) {
+    this.readBefore = new BriefMemory(LIMITS.unprovenDescriptorsMax, LIMITS.unprovenKeptMs, clock);
+    this.spent = new RecentMap(LIMITS.peersCachedMax, RATE_PACE.windowMs + RATE_PACE.slotMs, clock);
+  }
+
+  /** Those that hold, by server; none of a server that comes twice. Throws SW_RATE_LIMIT_EXCEEDED where `home` brought too many. */
+  read(home: ServerName, list: readonly string[]): Promise<ReadonlyMap<ServerName, Descriptor>> {
+    const reading = this.lists.get(list) ?? this.readAll(home, list);
+    this.lists.set(list, reading);
+    return reading;
+  }
+
+  private async readAll(home: ServerName, list: readonly string[]): Promise<ReadonlyMap<ServerName, Descriptor>> {
+    const opened = withinBound(list.flatMap((jws) => this.open(jws) ?? []));
+    this.spend(home, keysOf(opened));
+    const read = new Map<ServerName, Descriptor>();
+    const doubled = new Set<ServerName>();
+    for (const one of opened) {
+      const descriptor = await orNothing(one.read);
+      if (descriptor === undefined) continue;
+      if (read.has(descriptor.serverName)) doubled.add(descriptor.serverName);
+      read.set(descriptor.serverName, descriptor);
+    }
+    for (const server of doubled) read.delete(server);
+    return read;
+  }
+
+  private open(jws: string): Opened | undefined {
+    if (jws.length > LIMITS.descriptorBytesMax) return undefined;
+    const name = hash('sha256', jws, 'hex');
+    const before = this.readBefore.known(name);
+    if (before !== undefined) return { keys: 0, read: () => before };
+    const descriptor = orUndefined(() => openCarriedDescriptor(this.contract, jws));
+    return descriptor && { keys: descriptor.keyCount, read: () => this.readBefore.get(name, descriptor.prove) };
+  }
+
+  private spend(home: ServerName, keys: number): void {
+    if (keys === 0) return;
+    const nowMs = this.clock.monotonicMs();
+    const count = this.spent.getOrMake(home, () => new SlidingCount(RATE_PACE));
+    const over = (count?.sum(nowMs) ?? LIMITS.carriedKeysPerMinute) + keys - LIMITS.carriedKeysPerMinute;
+    if (count !== undefined && over <= 0) return count.add(nowMs, keys);
+    const retryAfterSeconds = Math.ceil((count?.leaveMs(nowMs, over) ?? RATE_PACE.windowMs) / 1000);
+    throw new GatewayError('SW_RATE_LIMIT_EXCEEDED', `${keys} carried keys of ${home}`, { retryAfterSeconds });
+  }
+}
+
+function keysOf(opened: readonly Opened[]): number {
+  return opened.reduce((sum, { keys }) => sum + keys, 0);
+}
+
+/** The beginning of a list that could never be read whole. */
+function withinBound(opened: readonly Opened[]): readonly Opened[] {
+  let keys = 0;
+  return opened.filter((one) => one.keys === 0 || (keys += one.keys) <= LIMITS.carriedKeysPerMinute);
+}
+
+function orUndefined(open: () => UnprovenDescriptor): UnprovenDescriptor | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof GatewayError) return undefined;
+    throw error;
+  }
+}
+
+async function orNothing(read: Opened['read']): Promise<Descriptor | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof GatewayError) return undefined;
+    throw error;
+  }
+}
