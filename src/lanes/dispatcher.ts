@@ -1,0 +1,45 @@
+import { LIMITS } from '../kernel/limits.js';
+import type { Log, Wake } from '../kernel/ports.js';
+import { systemContext, type TenantContext } from '../kernel/tenant-context.js';
+import type { TenantId } from '../kernel/ids.js';
+import type { Store } from '../store/store.js';
+
+/**
+ * An append marks its tenant's head as dirty, whatever the number of consumers. Here that mark becomes due consumers.
+ * Any number of dispatchers may run: the mark goes only together with what it stood for.
+ */
+export class Dispatcher {
+  constructor(
+    private readonly deps: {
+      readonly store: Pick<Store, 'spanning' | 'transact'>;
+      readonly wake: Pick<Wake, 'hint'>;
+      readonly log: Pick<Log, 'error'>;
+    },
+  ) {}
+
+  /** Returns how many tenants were dirty. One tenant's failure leaves its mark, and the others alone. */
+  async dispatch(): Promise<number> {
+    const system = systemContext('find-dirty');
+    const dirty = await this.deps.store.spanning(system, (all) => all.dirtyTenants(system, LIMITS.dispatchTenantsMax));
+    for (const tenantId of dirty) {
+      try {
+        await this.#dispatchTenant(tenantId);
+      } catch (error) {
+        this.deps.log.error({ tenantId, error }, 'dispatch failed');
+      }
+    }
+    return dirty.length;
+  }
+
+  async #dispatchTenant(tenantId: TenantId): Promise<void> {
+    await this.deps.store.transact({ tenantId }, async ({ tenants, consumers, log }) => {
+      const ctx: TenantContext | undefined = (await tenants.load({ tenantId }))?.ctx;
+      const head = ctx === undefined ? undefined : await consumers.head(ctx);
+      if (ctx === undefined || head === undefined) return;
+      const rooms = await log.roomsBetween(ctx, head.dispatched, head.stream_position);
+      await consumers.dispatch(ctx, rooms);
+      await consumers.dispatched(ctx, head.stream_position);
+    });
+    this.deps.wake.hint({ kind: 'due', tenantId });
+  }
+}

@@ -1,0 +1,157 @@
+import { LIMITS } from '../kernel/limits.js';
+import type { Randomness } from '../kernel/ports.js';
+import type { InvitationRow } from '../store/repositories/invitations.repository.js';
+import type { LaneMove, LaneRow } from '../store/repositories/lanes.repository.js';
+import { doubling } from './backoff.js';
+import type { Parcel } from './build-batch.js';
+import type { CheckedResult } from './check-receipts.js';
+import { afterRefusal, afterStored, NO_TROUBLE, type RunTrouble } from './halving.js';
+import { isAboutContent } from './judge-refusal.js';
+import type { LogWork, MemberWork, PeerWork, Refusal, StartWork, SubmitWork } from './peer-work.js';
+
+/** What became of one parcel, to be written under the lease. */
+export interface Outcome {
+  readonly move?: LaneMove;
+  readonly refusals: readonly Refusal[];
+  readonly declined?: { readonly invitation: InvitationRow; readonly state: string };
+  /** Something is left that could go at once. */
+  readonly more: boolean;
+  /** A code for an administrator's eyes. */
+  readonly alarm?: string;
+}
+
+export interface ReadingAid {
+  readonly nowMs: number;
+  readonly randomness: Pick<Randomness, 'fraction'>;
+  readonly begins: PeerWork['begins'];
+}
+
+type Result = CheckedResult | undefined;
+
+export function readResults({ work, items, rows }: Parcel, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+  switch (work.kind) {
+    case 'start':
+      return readStart(work, results[0], aid);
+    case 'log':
+      return readLog(work, rows.length, results[0], aid);
+    case 'member':
+      return readMembers(work, items.length, results, aid);
+    case 'submit':
+      return readSubmissions(work, items.length, results, aid);
+    case 'decline':
+      return readDecline(work.invitation, results[0]);
+  }
+}
+
+function readStart({ lane }: StartWork, result: Result, aid: ReadingAid): Outcome {
+  const began = result?.status === 'stored' || result?.status === 'accepted' || result?.status === 'duplicate';
+  if (!began) return refusedRun(lane, result, aid);
+  const move = moved(lane, { cursor: lane.cursor, mode: 'log', refusedTimes: lane.refused_times });
+  return { move, refusals: [], more: lane.head_seq > lane.cursor };
+}
+
+function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid): Outcome {
+  const { lane, rows, withheld } = work;
+  if (result?.status === 'stored') {
+    // Of a place that was proved before: what was sent now has no answer.
+    if (result.seq <= lane.cursor) return refusedRun(lane, undefined, aid);
+    const cursor = result.seq;
+    const move = { ...moved(lane, { cursor, receipt: cursor, receiptHash: result.hash, receiptJws: result.receipt }), ...afterStored(troubleOf(lane)) };
+    return { move, refusals: [], more: cursor < Math.min(lane.head_seq, lane.end_seq ?? lane.head_seq) };
+  }
+  if (result?.status === 'gap') return rewound(lane, result.have_seq, aid);
+  if (result?.status !== 'refused' || !isAboutContent(result.code)) return refusedRun(lane, result, aid);
+
+  const { trouble, culprit } = afterRefusal(troubleOf(lane), result.code, entries);
+  const restUntil = aid.nowMs + (result.retryable ? restMs(trouble.refusedTimes, aid) : LIMITS.peerBackoffMinMs);
+  const seq = rows[0]?.seq ?? lane.cursor + 1;
+  if (!culprit) return { move: { ...still(lane), ...trouble, restUntil }, refusals: [], more: false };
+  // An entry without content cannot be made smaller: somebody must look.
+  if (withheld.has(seq)) return stopped(lane, result.code);
+  return { move: { ...still(lane), ...NO_TROUBLE, withhold: { seq, code: result.code } }, refusals: [], more: true, alarm: result.code };
+}
+
+/** A restored mirror has less than it once confirmed. It never has more than it was sent. One that goes back time and again waits. */
+function rewound(lane: LogWork['lane'], haveSeq: number, aid: ReadingAid): Outcome {
+  if (haveSeq >= lane.cursor) return refusedRun(lane, undefined, aid);
+  const begin = aid.begins.get(lane.room_id)?.filter((seq) => seq <= lane.cursor + 1).at(-1);
+  if (begin === undefined) return refusedRun(lane, undefined, aid);
+  const lostItsStart = haveSeq < begin - 1;
+  const back = lostItsStart ? { cursor: begin - 1, mode: 'start' as const } : { cursor: haveSeq };
+  const refusedTimes = lane.refused_times + 1;
+  if (refusedTimes === 1) return { move: { ...moved(lane, back), refusedTimes }, refusals: [], more: true };
+  return { move: { ...moved(lane, back), refusedTimes, restUntil: aid.nowMs + restMs(refusedTimes, aid) }, refusals: [], more: false };
+}
+
+/** Entries that the peer will not have are passed over; the first that must wait holds the rest. */
+function readMembers({ lane, entries, scannedTo }: MemberWork, sent: number, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+  let cursor = lane.cursor;
+  for (const [index, { row }] of entries.slice(0, sent).entries()) {
+    const result = results[index];
+    const mustWait = result === undefined || result.status === 'gap' || result.status === 'deferred' || (result.status === 'refused' && result.retryable);
+    if (result?.status === 'contradiction') return stopped(lane, 'SW_FED_CHAIN_FORK', result.proof);
+    if (mustWait) return rested({ ...lane, cursor }, result, aid);
+    cursor = row.seq;
+  }
+  const all = sent === entries.length;
+  return { move: moved(lane, { cursor: all ? Math.max(cursor, scannedTo) : cursor }), refusals: [], more: !all || scannedTo < lane.head_seq };
+}
+
+function readSubmissions({ lane, rows }: SubmitWork, sent: number, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+  const refusals: Refusal[] = [];
+  let { cursor } = lane;
+  let accepted = false;
+  for (const [index, entry] of rows.slice(0, sent).entries()) {
+    const result = results[index];
+    if (result?.status === 'accepted' || result?.status === 'duplicate') accepted = true;
+    else if (result?.status === 'refused' && !result.retryable) refusals.push({ entry, code: result.code });
+    else {
+      const waits = rested({ ...lane, cursor }, result, aid);
+      return { ...waits, refusals, ...(waits.move === undefined ? {} : { move: { ...waits.move, ...(accepted ? { acceptedAt: aid.nowMs } : {}) } }) };
+    }
+    cursor = Math.max(cursor, entry.stream_position);
+  }
+  const move = moved(lane, { cursor, ...(accepted || lane.overdue ? { acceptedAt: aid.nowMs } : {}) });
+  return { move, refusals, more: true };
+}
+
+function readDecline(invitation: InvitationRow, result: Result): Outcome {
+  const waits = result === undefined || result.status === 'deferred' || result.status === 'gap' || (result.status === 'refused' && result.retryable);
+  if (waits) return { refusals: [], more: false };
+  return { declined: { invitation, state: result.status === 'refused' ? 'refused' : 'accepted' }, refusals: [], more: false };
+}
+
+function refusedRun(lane: LaneRow, result: Result, aid: ReadingAid): Outcome {
+  if (result?.status === 'contradiction') return stopped(lane, 'SW_FED_CHAIN_FORK', result.proof);
+  if (result?.status === 'refused' && result.code === 'SW_FED_CHAIN_FORK') return stopped(lane, result.code);
+  return rested(lane, result, aid);
+}
+
+/** The room waits by itself, longer each time. */
+function rested(lane: LaneRow, result: Result, aid: ReadingAid): Outcome {
+  const code = result?.status === 'refused' ? result.code : result?.status === 'deferred' ? 'SW_UNAVAILABLE' : 'SW_FED_ANSWER_INVALID';
+  const refusedTimes = lane.refused_times + 1;
+  const restUntil = aid.nowMs + restMs(refusedTimes, aid);
+  return { move: { ...still(lane), refusedCode: code, refusedTimes, restUntil }, refusals: [], more: false };
+}
+
+function restMs(times: number, { randomness }: ReadingAid): number {
+  return doubling(times, LIMITS.peerBackoffMinMs, LIMITS.peerBackoffMaxMs, randomness);
+}
+
+/** Nothing more of this room until it is opened anew or an administrator decides. */
+function stopped(lane: LaneRow, code: string, proof?: string): Outcome {
+  return { move: { ...still(lane), frozen: code, proof }, refusals: [], more: false, alarm: code };
+}
+
+function still(lane: LaneRow): LaneMove {
+  return { roomId: lane.room_id, generation: lane.generation, cursor: lane.cursor, ...troubleOf(lane), restUntil: null };
+}
+
+function moved(lane: LaneRow, change: Partial<LaneMove> & Pick<LaneMove, 'cursor'>): LaneMove {
+  return { ...still(lane), ...NO_TROUBLE, ...change };
+}
+
+function troubleOf(lane: LaneRow): RunTrouble {
+  return { refusedCode: lane.refused_code, refusedTimes: lane.refused_times, runLimit: lane.run_limit };
+}

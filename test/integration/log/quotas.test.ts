@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import type { Caller } from '../../../src/kernel/caller.js';
+import { parseRoomId } from '../../../src/kernel/ids.js';
+import type { TenantLimits } from '../../../src/kernel/limits.js';
+import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { FlowsProcess } from '../../support/flows-process.js';
+import { outcome } from '../../support/fixtures.js';
+import { eventually, federatedPair, sharedRoom } from '../../support/gateway.js';
+
+describe('quotas under a hundred calls at once', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let processes: readonly FlowsProcess[] = [];
+
+  beforeEach(async () => {
+    database = await freshDatabase();
+    const first = await FlowsProcess.open(database);
+    processes = [first, await FlowsProcess.open(database)];
+  });
+  afterEach(async () => {
+    for (const process of processes) await process.close();
+    await database.drop();
+  });
+
+  const at = (index: number): FlowsProcess => {
+    const process = processes[index % processes.length];
+    if (process === undefined) throw new Error('a process');
+    return process;
+  };
+  const limit = async (limits: Partial<TenantLimits>): Promise<void> => {
+    const ctx = await at(0).tenant();
+    await at(0).store.transact(ctx, ({ tenants }) => tenants.setLimits(ctx, limits));
+    for (const process of processes) await process.core.tenants.reload(ctx);
+  };
+  const used = async (what: 'rooms' | 'participants'): Promise<number> => (await database.asOwner<{ n: number }>(`select ${what} as n from tenant_usage`))[0]?.n ?? -1;
+  const tally = (outcomes: readonly string[]): Record<string, number> => Object.fromEntries([...new Set(outcomes)].sort().map((one) => [one, outcomes.filter((other) => other === one).length]));
+
+  it('max_rooms: exactly the limit is made, and closing one makes place for one', async () => {
+    await limit({ max_rooms: 30 });
+    const [founder] = await at(0).callers(['founder']);
+    if (founder === undefined) throw new Error('a founder');
+    const outcomes = await Promise.all(Array.from({ length: 100 }, (_, index) => outcome(() => at(index).group(founder))));
+    expect(tally(outcomes)).to.deep.equal({ SW_TENANT_CAPACITY: 70, ok: 30 });
+    expect([await used('rooms'), (await database.asOwner('select 1 from rooms')).length]).to.deep.equal([30, 30]);
+    const { items } = await at(0).flows.rooms.list(founder, { limit: 1, offset: 0 });
+    await at(0).flows.rooms.close(founder, parseRoomId(items[0]?.id));
+    expect(tally(await Promise.all([0, 1, 2].map((index) => outcome(() => at(index).group(founder)))))).to.deep.equal({ SW_TENANT_CAPACITY: 2, ok: 1 });
+  });
+
+  it('max_participants: exactly the limit joins, each counted once, and leaving the last room makes place', async () => {
+    const people = await at(0).callers(Array.from({ length: 101 }, (_, index) => `person-${index}`));
+    const [founder, ...others] = people as [Caller, ...Caller[]];
+    const [one, two] = [parseRoomId(await at(0).group(founder)), parseRoomId(await at(0).group(founder))];
+    await limit({ max_participants: 40 });
+    const first = await Promise.all(others.map((person, index) => outcome(() => at(index).flows.members.join(person, one))));
+    expect(tally(first)).to.deep.equal({ SW_ROOM_CAPACITY: 61, ok: 39 });
+    const second = await Promise.all(others.map((person, index) => outcome(() => at(index).flows.members.join(person, two))));
+    expect(second.map((word, index) => word === first[index])).to.not.include(false);
+    expect(await used('participants')).to.equal(40);
+
+    const inside = others.filter((_, index) => first[index] === 'ok').slice(0, 5);
+    await Promise.all(inside.map((person, index) => at(index).flows.members.leave(person, one, null)));
+    expect(await used('participants')).to.equal(40);
+    await Promise.all(inside.map((person, index) => at(index).flows.members.leave(person, two, null)));
+    expect(await used('participants')).to.equal(35);
+    const outside = others.filter((_, index) => first[index] !== 'ok');
+    expect(tally(await Promise.all(outside.map((person, index) => outcome(() => at(index).flows.members.join(person, one)))))).to.deep.equal({ SW_ROOM_CAPACITY: 56, ok: 5 });
+  });
+});
+
+describe('the place of a foreign person', function () {
+  this.timeout(60_000);
+
+  it('is counted once however many hosted rooms they are in, and given back with the last', async () => {
+    const [a, b] = await federatedPair();
+    const participants = async (): Promise<number> => (await a.database.asOwner<{ n: number }>('select participants as n from tenant_usage'))[0]?.n ?? -1;
+    try {
+      const rooms = [await sharedRoom(a, b), await sharedRoom(a, b)];
+      expect(await participants()).to.equal(2);
+      await b.ask('bob', 'POST', `/v1/rooms/${rooms[0]?.away}/leave`);
+      await b.ask('bob', 'POST', `/v1/rooms/${rooms[1]?.away}/leave`);
+      await eventually(async () => (await participants()) === 1);
+    } finally {
+      await Promise.all([a.end(), b.end()]);
+    }
+  });
+});
