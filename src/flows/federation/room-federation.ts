@@ -1,0 +1,38 @@
+import { GatewayError } from '../../kernel/errors.js';
+import type { Caller } from '../../kernel/caller.js';
+import type { RoomId } from '../../kernel/ids.js';
+import { peerOfConsumer } from '../../lanes/peer-lane.js';
+import type { LaneRow } from '../../store/repositories/lanes.repository.js';
+import type { Store } from '../../store/store.js';
+import type { RoomFederationView, RoomPeerView } from '../api/federation-admin.js';
+
+/** How far the log of a room has come here, and how far every other server has proved to have it. */
+export async function roomFederation(store: Pick<Store, 'read'>, { ctx }: Caller, roomId: RoomId): Promise<RoomFederationView> {
+  const { room, peers } = await store.read(ctx, async ({ rooms, lanes }) => ({
+    room: await rooms.find(ctx, roomId),
+    peers: await lanes.listOfPeers(ctx, roomId),
+  }));
+  if (room === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', roomId);
+  return {
+    room_id: roomId,
+    room_alias: room.log_name,
+    home: room.home,
+    phase: room.phase,
+    federated: room.federated,
+    frozen: room.frozen,
+    proof: room.frozen_proof,
+    head: { seq: room.head_seq, hash: room.head_hash.toString('hex') },
+    peers: peers.map(peerView),
+  };
+}
+
+function peerView(lane: LaneRow): RoomPeerView {
+  const { receipt, receipt_hash: hash, receipt_jws: jws } = lane;
+  return {
+    server_name: peerOfConsumer(lane.consumer_id),
+    carries: lane.mode === 'submit' ? 'submissions' : lane.mode === 'invited' ? 'invitations' : 'log',
+    receipt: receipt === null || hash === null || jws === null ? null : { seq: receipt, hash: hash.toString('hex'), jws },
+    frozen: lane.frozen,
+    proof: lane.proof,
+  };
+}

@@ -1,0 +1,30 @@
+import type { WithheldPlace } from '../../protocol/send-answer.js';
+import type { RunItem, RunOutcome } from '../../store/repositories/log-items.js';
+import type { ProvenRun } from '../../verify/proven-run.js';
+
+export type StoredRun = { readonly status: 'stored'; readonly withheld: readonly WithheldPlace[] } | { readonly status: 'gap'; readonly have_seq: number };
+
+/** Our chain and the run's part ways. Nothing of it is written. */
+export class Fork extends Error {
+  constructor(
+    readonly haveSeq: number,
+    readonly haveHash: Buffer,
+  ) {
+    super('fork');
+  }
+}
+
+/** What became of a run, with the places whose content is not kept. Throws a `Fork`. */
+export function storedRun({ firstSeq }: Pick<ProvenRun, 'firstSeq'>, items: readonly RunItem[], { outcome, haveSeq, haveHash, conflicts }: RunOutcome): StoredRun {
+  if (outcome === 'gap') return { status: 'gap', have_seq: haveSeq };
+  if (outcome === 'fork') throw new Fork(haveSeq, haveHash);
+  return { status: 'stored', withheld: withheldPlaces(items, firstSeq, conflicts) };
+}
+
+/** `conflicts`: 1-based items whose id was already another event's. */
+export function withheldPlaces(items: readonly RunItem[], firstSeq: number, conflicts: readonly number[]): readonly WithheldPlace[] {
+  return items.flatMap((item, index) => {
+    const code = conflicts.includes(index + 1) ? 'SW_FED_EVENT_CONFLICT' : item.state === 'withheld' ? (item.reason ?? 'SW_INTERNAL') : undefined;
+    return code === undefined ? [] : [{ seq: firstSeq + index, code }];
+  });
+}

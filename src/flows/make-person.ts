@@ -1,0 +1,64 @@
+import { voiceOf } from '../kernel/authority.js';
+import { GatewayError } from '../kernel/errors.js';
+import { BRIDGE_LOCAL_ID_PREFIX, parseLocalId, parseParticipantId, SIDEKICK_LOCAL_ID_PREFIX, type LocalId } from '../kernel/ids.js';
+import type { Clock, Randomness } from '../kernel/ports.js';
+import type { TenantContext } from '../kernel/tenant-context.js';
+import { clean, webAddress } from '../rehome/shadows.js';
+import type { ParticipantRow } from '../store/repositories/participants.repository.js';
+import type { Repositories } from '../store/store.js';
+
+const LOCAL_ID_CHARS_MAX = 48;
+const NAME_ATTEMPTS_MAX = 20;
+
+/** What is known of somebody of ScaiKey who has no participant yet. */
+export interface Newcomer {
+  readonly subject: string;
+  readonly username: string | undefined;
+  readonly email: string | undefined;
+  readonly displayName: string | undefined;
+  readonly avatarUrl: string | null | undefined;
+}
+
+export interface MakePersonDeps {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly randomness: Pick<Randomness, 'uuid'>;
+}
+
+/** Makes the participant of somebody of ScaiKey. The name wished for goes to whoever comes first, and is never given again. */
+export class MakePerson {
+  constructor(private readonly deps: MakePersonDeps) {}
+
+  /** Finds the participant too when somebody else was quicker. */
+  async within(ctx: TenantContext, { participants }: Pick<Repositories, 'participants'>, newcomer: Newcomer): Promise<ParticipantRow> {
+    const wished = localIdFor(ctx, newcomer);
+    for (let attempt = 1; attempt <= NAME_ATTEMPTS_MAX; attempt += 1) {
+      const localId = attempt === 1 ? wished : parseLocalId(`${wished}-${attempt}`);
+      await participants.add(ctx, {
+        participant_id: parseParticipantId(this.deps.randomness.uuid()),
+        participant_type: 'human',
+        local_id: localId,
+        server_name: ctx.serverName,
+        display_name: clean(newcomer.displayName) ?? localId,
+        avatar_url: webAddress(newcomer.avatarUrl),
+        foreign_origin: null,
+        scaikey_subject: newcomer.subject,
+        created_at: this.deps.clock.nowMs(),
+      });
+      const person = await participants.findBySubject(ctx, newcomer.subject);
+      if (person !== undefined) return person;
+    }
+    throw new GatewayError('SW_TENANT_NAME_TAKEN', `no free local id like ${wished}`);
+  }
+}
+
+/** A local id from what the person calls themselves, never one that belongs to a bridge or to a room's voice. */
+function localIdFor(ctx: TenantContext, { username, email, subject }: Newcomer): LocalId {
+  const wish = username ?? email?.split('@')[0] ?? subject;
+  const slug = wish
+    .toLowerCase()
+    .replace(/[^a-z0-9._=-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+    .slice(0, LOCAL_ID_CHARS_MAX);
+  const reserved = slug === '' || slug.startsWith(BRIDGE_LOCAL_ID_PREFIX) || slug.startsWith(SIDEKICK_LOCAL_ID_PREFIX) || `@${slug}:${ctx.serverName}` === voiceOf(ctx.serverName);
+  return parseLocalId(reserved ? `person-${slug}` : slug);
+}

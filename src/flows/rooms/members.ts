@@ -1,0 +1,116 @@
+import type { Caller } from '../../kernel/caller.js';
+import { invitationIdOf } from '../../kernel/derived-ids.js';
+import { GatewayError } from '../../kernel/errors.js';
+import { EVENT_TYPES, type JsonObject, type Membership } from '../../kernel/events.js';
+import { parseLogName, serverOf, type Fqid, type ParticipantId, type RoomId } from '../../kernel/ids.js';
+import { fqidOfRow, isBehindBridge } from '../../store/repositories/participants.repository.js';
+import type { Store } from '../../store/store.js';
+import type { InvitationView } from '../api/invitations.js';
+import type { Page, PageRequest } from '../api/page.js';
+import type { MembersApi, MembershipView, MemberView, PersonRef } from '../api/rooms.js';
+import type { KnownPeers } from '../known-peers.js';
+import type { OwnEvents } from '../own-events.js';
+import type { PlaceEvent } from '../place-event.js';
+import { sentInvitation } from './sent-invitation.js';
+import { memberView, type RoomViews } from './room-view.js';
+
+export interface MembersDeps {
+  readonly store: Pick<Store, 'read'>;
+  readonly views: RoomViews;
+  readonly placeEvent: Pick<PlaceEvent, 'run'>;
+  readonly ownEvents: Pick<OwnEvents, 'pen'>;
+  readonly knownPeers: Pick<KnownPeers, 'meet'>;
+}
+
+/** Who comes and goes. Each act is one `.member` entry, written in the actor's own name. */
+export class Members implements MembersApi {
+  constructor(private readonly deps: MembersDeps) {}
+
+  async list(caller: Caller, roomId: RoomId, page: PageRequest): Promise<Page<MemberView>> {
+    const room = await this.deps.views.one(caller, roomId);
+    if (room.membership !== 'join' && room.membership !== 'invite') throw new GatewayError('SW_NOT_MEMBER', roomId);
+    const rows = await this.deps.store.read(caller.ctx, ({ members }) => members.list(caller.ctx, roomId, page));
+    return { items: rows.map(memberView), total: rows[0]?.total ?? 0 };
+  }
+
+  async join(caller: Caller, room: RoomId): Promise<MembershipView> {
+    return this.#move(caller, room, caller.fqid, 'join', null);
+  }
+
+  async rejoin(caller: Caller, room: RoomId): Promise<MembershipView> {
+    return this.join(caller, room);
+  }
+
+  async leave(caller: Caller, room: RoomId, reason: string | null): Promise<MembershipView> {
+    return this.#move(caller, room, caller.fqid, 'leave', reason);
+  }
+
+  async invite(caller: Caller, room: RoomId, person: PersonRef, reason: string | null): Promise<InvitationView> {
+    const fqid = await this.#fqid(caller, person);
+    if (serverOf(fqid) !== caller.ctx.serverName) await this.deps.knownPeers.meet(caller.ctx, serverOf(fqid));
+    const { at } = await this.#write(caller, room, EVENT_TYPES.member, memberContent(fqid, 'invite', reason));
+    const view = await this.deps.views.one(caller, room);
+    const id = invitationIdOf(caller.ctx.tenantId, parseLogName(view.room_alias), fqid);
+    return sentInvitation(view, { id, at, inviter: caller.fqid, invitee: fqid, reason });
+  }
+
+  async kick(caller: Caller, room: RoomId, person: PersonRef, reason: string | null): Promise<MembershipView> {
+    return this.#move(caller, room, await this.#other(caller, person), 'leave', reason);
+  }
+
+  async ban(caller: Caller, room: RoomId, person: PersonRef, reason: string | null): Promise<MembershipView> {
+    return this.#move(caller, room, await this.#other(caller, person), 'ban', reason);
+  }
+
+  async unban(caller: Caller, room: RoomId, person: PersonRef, reason: string | null): Promise<MembershipView> {
+    return this.#move(caller, room, await this.#other(caller, person), 'leave', reason);
+  }
+
+  async setPower(caller: Caller, roomId: RoomId, participant: ParticipantId, power: number): Promise<MemberView> {
+    const target = await this.#fqid(caller, { participantId: participant });
+    await this.#write(caller, roomId, EVENT_TYPES.powerLevels, { target, power_level: power });
+    const row = await this.deps.store.read(caller.ctx, ({ members }) => members.one(caller.ctx, roomId, participant));
+    if (row === undefined) throw new GatewayError('SW_PARTICIPANT_NOT_FOUND', participant);
+    return memberView(row);
+  }
+
+  async #move(caller: Caller, room: RoomId, target: Fqid, membership: Membership, reason: string | null): Promise<MembershipView> {
+    const profile = await this.#profile(caller, target, membership);
+    await this.#write(caller, room, EVENT_TYPES.member, { ...memberContent(target, membership, reason), ...profile });
+    const person = await this.deps.store.read(caller.ctx, ({ members }) => members.idOf(caller.ctx, room, target));
+    return { room_id: room, participant_id: person ?? caller.participantId, membership };
+  }
+
+  async #write(caller: Caller, room: RoomId, type: string, content: JsonObject): ReturnType<PlaceEvent['run']> {
+    const pen = await this.deps.ownEvents.pen(caller.ctx);
+    return this.deps.placeEvent.run(caller.ctx, room, (snapshot) => ({
+      proven: pen.write(snapshot, { sender: caller.fqid, type, content }),
+      senderId: caller.participantId,
+    }));
+  }
+
+  /** A joiner says who they are, for readers elsewhere. */
+  async #profile({ ctx, participantId, fqid }: Caller, target: Fqid, membership: Membership): Promise<JsonObject> {
+    if (membership !== 'join' || target !== fqid) return {};
+    const row = await this.deps.store.read(ctx, ({ participants }) => participants.find(ctx, participantId));
+    return row === undefined ? {} : { display_name: row.display_name, avatar_url: row.avatar_url };
+  }
+
+  async #other(caller: Caller, person: PersonRef): Promise<Fqid> {
+    const fqid = await this.#fqid(caller, person);
+    if (fqid === caller.fqid) throw new GatewayError('SW_BAD_REQUEST', 'self', { publicDetail: 'To go yourself, leave.' });
+    return fqid;
+  }
+
+  async #fqid({ ctx }: Caller, person: PersonRef): Promise<Fqid> {
+    if ('fqid' in person) return person.fqid;
+    const row = await this.deps.store.read(ctx, ({ participants }) => participants.find(ctx, person.participantId));
+    // Whoever stands for a person behind a bridge can be named, but is no member and comes into no room.
+    if (row === undefined || isBehindBridge(row)) throw new GatewayError('SW_PARTICIPANT_NOT_FOUND', person.participantId);
+    return fqidOfRow(row);
+  }
+}
+
+function memberContent(target: Fqid, membership: Membership, reason: string | null): JsonObject {
+  return { target, membership, ...(reason === null ? {} : { reason }) };
+}

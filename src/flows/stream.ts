@@ -1,0 +1,104 @@
+import type { Caller } from '../kernel/caller.js';
+import { GatewayError } from '../kernel/errors.js';
+import { EVENT_TYPES } from '../kernel/events.js';
+import type { RoomId } from '../kernel/ids.js';
+import { LIMITS } from '../kernel/limits.js';
+import type { EphemeralMessage, RoomStreams } from '../kernel/ports.js';
+import type { EntryRow } from '../store/repositories/entry-row.js';
+import type { Store } from '../store/store.js';
+import type { StreamApi, StreamEvent } from './api/sync.js';
+import type { Followers } from './followers.js';
+import { frameOf } from './stream-frames.js';
+import type { WatchCaller } from './watch-caller.js';
+
+export interface StreamDeps {
+  readonly store: Pick<Store, 'read'>;
+  readonly followers: Pick<Followers, 'follow'>;
+  readonly streams: Pick<RoomStreams, 'subscribeEphemeral'>;
+  readonly watchCaller: Pick<WatchCaller, 'watch'>;
+}
+
+/**
+ * One person's view of what happens, as it happens. Memberships travel in the same order as what they permit, so a
+ * person who is put out of a room sees the entry that did it and nothing after.
+ */
+export class Stream implements StreamApi {
+  constructor(private readonly deps: StreamDeps) {}
+
+  async *follow(caller: Caller, signal: AbortSignal): AsyncIterable<StreamEvent> {
+    const { ctx, participantId } = caller;
+    const news = new News();
+    const rooms = new Set<RoomId>();
+    const abort = (): void => news.end();
+    const stopRows = await this.deps.followers.follow(ctx, (row) => news.push({ row }));
+    const stopEphemeral = this.deps.streams.subscribeEphemeral(ctx, (ephemeral) => news.push({ ephemeral }));
+    const stopWatch = this.deps.watchCaller.watch(caller, (refusal) => news.fail(refusal));
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      for (const room of await this.deps.store.read(ctx, ({ members }) => members.roomsOf(ctx, participantId))) rooms.add(room);
+      if (signal.aborted) return;
+      for await (const { row, ephemeral } of news.read()) {
+        if (row !== undefined) yield* framesOf(caller, rooms, row);
+        else if (ephemeral !== undefined && concerns(caller, rooms, ephemeral)) yield { type: ephemeral.kind, ...ephemeral.payload };
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      stopWatch();
+      stopEphemeral();
+      stopRows();
+    }
+  }
+}
+
+function* framesOf(caller: Caller, rooms: Set<RoomId>, row: EntryRow): Iterable<StreamEvent> {
+  const aboutMe = row.event_type === EVENT_TYPES.member && row.target === caller.fqid && row.state === 'placed';
+  const membership = aboutMe ? row.content?.['membership'] : undefined;
+  if (membership === 'join') rooms.add(row.room_id);
+  const visible = row.state !== 'withheld' && (rooms.has(row.room_id) || aboutMe);
+  if (membership !== undefined && membership !== 'join') rooms.delete(row.room_id);
+  if (visible) yield frameOf(row);
+}
+
+function concerns({ participantId }: Caller, rooms: ReadonlySet<RoomId>, { roomId, payload }: EphemeralMessage): boolean {
+  const own = 'participant_id' in payload && payload.participant_id === participantId;
+  return !own && (roomId === undefined || rooms.has(roomId));
+}
+
+interface Piece {
+  readonly row?: EntryRow;
+  readonly ephemeral?: EphemeralMessage;
+}
+
+/** A bounded queue between those who tell and one who listens. Who falls too far behind is cut, and syncs anew. */
+class News {
+  readonly #pieces: Piece[] = [];
+  #ended = false;
+  #failure: GatewayError | undefined;
+  #ring: () => void = () => {};
+
+  push(piece: Piece): void {
+    if (this.#pieces.length >= LIMITS.streamPiecesMax) return this.fail(new GatewayError('SW_OVERLOADED', 'a stream fell behind'));
+    this.#pieces.push(piece);
+    this.#ring();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#ring();
+  }
+
+  fail(failure: GatewayError): void {
+    this.#failure ??= failure;
+    this.end();
+  }
+
+  async *read(): AsyncIterable<Piece> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended) return;
+      const piece = this.#pieces.shift();
+      if (piece === undefined) await new Promise<void>((resolve) => (this.#ring = resolve));
+      else yield piece;
+    }
+  }
+}

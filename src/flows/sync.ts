@@ -1,0 +1,65 @@
+import type { Caller } from '../kernel/caller.js';
+import type { GatewayError } from '../kernel/errors.js';
+import type { RoomId } from '../kernel/ids.js';
+import type { Timers } from '../kernel/ports.js';
+import type { Store } from '../store/store.js';
+import type { SyncApi, SyncRequest, SyncView } from './api/sync.js';
+import { eventView } from './event-view.js';
+import type { Followers } from './followers.js';
+import type { WatchCaller } from './watch-caller.js';
+
+/** What a person has not seen yet, at once if there is any, otherwise as soon as there is. */
+export class Sync implements SyncApi {
+  constructor(
+    private readonly store: Pick<Store, 'read'>,
+    private readonly followers: Pick<Followers, 'follow'>,
+    private readonly watchCaller: Pick<WatchCaller, 'watch'>,
+    private readonly timers: Pick<Timers, 'sleep'>,
+  ) {}
+
+  async sync(caller: Caller, request: SyncRequest): Promise<SyncView> {
+    const first = await this.#read(caller, request);
+    if (first.events.length > 0 || request.timeoutMs === 0) return first;
+    await this.#wait(caller, request);
+    return this.#read(caller, request);
+  }
+
+  async #read({ ctx, participantId }: Caller, request: SyncRequest): Promise<SyncView> {
+    const { rows, head } = await this.store.read(ctx, async ({ timeline, log }) => ({
+      head: await log.position(ctx),
+      rows: await timeline.since(ctx, participantId, request.since, request.limit + 1),
+    }));
+    const events = rows.slice(0, request.limit).map((row) => eventView(ctx, row));
+    const hasMore = rows.length > request.limit;
+    // With nothing left to read the cursor passes over what others wrote elsewhere. The head was read first, so nothing
+    // of the caller's can lie before it unread.
+    const cursor = hasMore || events.length > 0 ? Math.max(events.at(-1)?.stream_position ?? 0, hasMore ? 0 : head) : Math.max(head, request.since);
+    return { events, next_cursor: String(cursor), has_more: hasMore };
+  }
+
+  /** Ends with the first row that may concern the caller, with the time, or with the caller; what the caller is refused with meanwhile is thrown. */
+  async #wait(caller: Caller, request: SyncRequest): Promise<void> {
+    const { ctx, participantId, fqid } = caller;
+    const woken = new AbortController();
+    const wake = (): void => woken.abort();
+    const rooms = new Set<RoomId>();
+    let refusal: GatewayError | undefined;
+    const stop = await this.followers.follow(ctx, (row) => {
+      if (rooms.has(row.room_id) || row.target === fqid) wake();
+    });
+    const stopWatch = this.watchCaller.watch(caller, (refused) => {
+      refusal = refused;
+      wake();
+    });
+    try {
+      for (const room of await this.store.read(ctx, ({ members }) => members.roomsOf(ctx, participantId))) rooms.add(room);
+      // What came between the first look and the beginning of following would otherwise be waited for in vain.
+      if ((await this.#read(caller, { ...request, limit: 1 })).events.length > 0) return;
+      await this.timers.sleep(request.timeoutMs, AbortSignal.any([request.signal, woken.signal]));
+      if (refusal !== undefined) throw refusal;
+    } finally {
+      stopWatch();
+      stop();
+    }
+  }
+}
