@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { connect } from 'nats';
+import { bridgedCall, makeBridge } from '../support/bridged-call.js';
+import { captureStderr } from '../support/captured-stderr.js';
+import { columnsHolding } from '../support/database-search.js';
+import { eventually, federatedPair, sharedRoom, type Gateway } from '../support/gateway.js';
+import { Person, type EventSeen } from '../support/people.js';
+import { ownNats, type OwnProcess } from '../support/processes.js';
+import { describeWithOwn } from '../support/services.js';
+import { WebhookReceiver } from '../support/webhook-receiver.js';
+
+const STREAM = 'erasure';
+
+describeWithOwn('nats', 'what was redacted', () => {
+  const mark = `marker-${randomUUID()}`;
+  let nats: OwnProcess;
+  let receiver: WebhookReceiver;
+  let logs: ReturnType<typeof captureStderr>;
+  let a: Gateway;
+  let b: Gateway;
+  let room: { readonly home: string; readonly away: string };
+  let admin: Person;
+  let bob: Person;
+
+  before(async function () {
+    this.timeout(60_000);
+    logs = captureStderr();
+    nats = await ownNats();
+    receiver = new WebhookReceiver();
+    // Whoever is told a secret may repeat it.
+    receiver.answer = ({ raw }) => ({ status: 200, body: raw.toString(), headers: { 'content-type': 'text/plain' } });
+    await receiver.start();
+    const env = { SCAIWAVE_NATS_URL: `nats://127.0.0.1:${nats.port}`, SCAIWAVE_NATS_STREAM: STREAM, SCAIWAVE_NATS_PREFIX: STREAM, SCAIWAVE_EGRESS_ALLOW: '127.0.0.1', SCAIWAVE_LOG_LEVEL: 'debug' };
+    [a, b] = await federatedPair({ env });
+    room = await sharedRoom(a, b);
+    [admin, bob] = [await Person.of(a, 'admin'), await Person.of(b, 'bob')];
+  });
+  after(async () => {
+    await Promise.all([a.end(), b.end()]);
+    await receiver.stop();
+    await nats.remove();
+    logs.stop();
+  });
+
+  /** How many messages of the stream carry the mark. */
+  async function inStream(): Promise<number> {
+    const connection = await connect({ servers: `127.0.0.1:${nats.port}` });
+    try {
+      const { streams } = await connection.jetstreamManager();
+      const { state } = await streams.info(STREAM);
+      let marked = 0;
+      for (let seq = state.first_seq; seq <= state.last_seq; seq += 1) {
+        const message = await streams.getMessage(STREAM, { seq }).catch(() => undefined);
+        if (message?.string().includes(mark) === true) marked += 1;
+      }
+      return marked;
+    } finally {
+      await connection.close();
+    }
+  }
+
+  function filesHolding(folder: string): readonly string[] {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(folder, name)).isFile() && readFileSync(join(folder, name)).includes(mark));
+  }
+
+  it('was everywhere, and is in no table, stream, file of the stream or log of either node', async function () {
+    this.timeout(60_000);
+    const bridge = await makeBridge(a, room.home, receiver.url);
+    const edit = (who: Person, at: string, event: string): Promise<unknown> => who.do('POST', `/v1/rooms/${at}/events/${event}/edit`, { content: { body: `${mark} edited` } });
+    const redact = (who: Person, at: string, event: string): Promise<unknown> => who.do('POST', `/v1/rooms/${at}/events/${event}/redact`, { reason: 'regret' });
+    const everybodyHears = (text: string, times: number): Promise<true> =>
+      eventually(async () => [await admin.hears(room.home), await bob.hears(room.away)].every((heard) => heard.filter((one) => one.includes(text)).length === times));
+
+    const mine = await admin.says(room.home, `${mark} of the home`);
+    const theirs = await bob.says(room.away, `${mark} of the mirror`);
+    await everybodyHears(mark, 2);
+    await edit(admin, room.home, mine.id);
+    await edit(bob, room.away, theirs.id);
+    await everybodyHears(`${mark} edited`, 2);
+    await eventually(async () => (await bridgedCall(bridge, 'm-1', `${mark} of the other side`)) === 200);
+    await everybodyHears(mark, 3);
+    const asSeen = (await bob.do<EventSeen[]>('GET', `/v1/rooms/${room.away}/messages?limit=200`)).filter((event) => JSON.stringify(event.content).includes(mark));
+    for (const { id } of asSeen) await bob.try('POST', `/v1/rooms/${room.away}/events/${id}/reactions`, { emoji: '🎉' });
+    await eventually(async () => receiver.posts.filter(({ raw }) => raw.includes(mark)).length >= 4);
+    await eventually(async () => (await inStream()) >= 10 && filesHolding(nats.folder).length > 0);
+    expect(await columnsHolding(a.database, [mark])).to.include.members(['entries.content', 'deliveries.answer']);
+    expect(await columnsHolding(b.database, [mark])).to.include('entries.content');
+
+    const bridged = (await admin.do<EventSeen[]>('GET', `/v1/rooms/${room.home}/messages?limit=200`)).find((event) => String(event.content['body']).includes('other side'));
+    await redact(bob, room.away, theirs.id);
+    await redact(admin, room.home, mine.id);
+    await redact(admin, room.home, bridged?.id ?? '');
+    await everybodyHears(mark, 0);
+
+    await eventually(async () => (await inStream()) === 0);
+    await eventually(async () => [await columnsHolding(a.database, [mark]), await columnsHolding(b.database, [mark])].flat().length === 0).catch(() => undefined);
+    expect(await columnsHolding(a.database, [mark])).to.deep.equal([]);
+    expect(await columnsHolding(b.database, [mark])).to.deep.equal([]);
+    expect(filesHolding(nats.folder)).to.deep.equal([]);
+    expect(logs.text()).not.to.include(mark);
+    expect(logs.text(), 'the logs are read').to.include('"level":"debug"');
+  });
+});
