@@ -42,7 +42,7 @@ export async function openStorage(config: Config, basics: Basics): Promise<Stora
   try {
     const roles = rolesOfUrl(server.url);
     await startCheck({ url: server.url, roles, migrations: MIGRATIONS });
-    database = new Database({ url: server.url, roles, log: basics.log, meter: basics.meter });
+    database = new Database({ url: server.url, roles, log: basics.log, meter: basics.meter, timers: basics.timers });
     const store = new Store(database);
     const tenants = await tenantsOf(store);
     const vault = new Vault([await masterKey(config, server, tenants.length > 0, basics.randomness)], basics.randomness);

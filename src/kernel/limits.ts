@@ -350,6 +350,7 @@ export const LIMITS = Object.freeze({
   streamRetryMs: 500,
 
   dbPoolMax: 10,
+  gaveWayPauseMs: 50,
   dbConnectMs: 5_000,
   dbWaitersMax: 1_000,
   unavailableRetryS: 2,

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { GatewayError } from '../kernel/errors.js';
 import { parseTenantId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
-import type { Log, Meter } from '../kernel/ports.js';
+import type { Log, Meter, Timers } from '../kernel/ports.js';
 import type { SystemContext, TenantContext } from '../kernel/tenant-context.js';
 import { assertOutsideTransaction, insideTransaction } from '../kernel/transaction-scope.js';
 import { Connections } from './connections.js';
@@ -21,6 +21,7 @@ export interface DatabaseOptions {
   readonly roles: RoleNames;
   readonly log: Pick<Log, 'warn'>;
   readonly meter: Pick<Meter, 'count'>;
+  readonly timers: Pick<Timers, 'sleep'>;
   readonly poolMax?: number;
 }
 
@@ -103,6 +104,8 @@ export class Database {
       } catch (error) {
         if (run > repeatsAfter(error)) throw mayRepeat(error) ? unavailable(error) : unavailableIfOverrun(error);
         this.options.log.warn({ error }, 'a transaction is done again');
+        // At once, it would take back what it just gave up, ahead of whoever was to have it.
+        if (gaveWay(error)) await this.options.timers.sleep(LIMITS.gaveWayPauseMs);
       }
     }
   }

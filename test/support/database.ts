@@ -70,7 +70,7 @@ export function anyTenantId(): TenantId {
 function opened(superuser: TestServer['superuser'], name: string): TestDatabase {
   const appUrl = asApp(superuser(name));
   const roles = roleNames(RUN);
-  const database = new Database({ url: appUrl, roles, log: silentLog, meter: silentMeter, poolMax: POOL_MAX });
+  const database = new Database({ url: appUrl, roles, log: silentLog, meter: silentMeter, timers: systemTimers, poolMax: POOL_MAX });
   const ownerUrl = superuser(name);
   return {
     name,

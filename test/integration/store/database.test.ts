@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import type { Meter } from '../../../src/kernel/ports.js';
-import { silentLog, silentMeter } from '../../../src/kernel/system-ports.js';
+import { silentLog, silentMeter, systemTimers } from '../../../src/kernel/system-ports.js';
 import { systemContext } from '../../../src/kernel/tenant-context.js';
 import { assertOutsideTransaction } from '../../../src/kernel/transaction-scope.js';
 import { Database, TenantMoved, type Tx } from '../../../src/store/database.js';
@@ -75,7 +75,7 @@ describe('the database', () => {
 
     it('is not left behind on the connection for the next caller', async () => {
       await db.transact(a, (tx) => add(tx, a, 1));
-      const single = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter, poolMax: 1 });
+      const single = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter, timers: systemTimers, poolMax: 1 });
       await single.transact(a, notesOf);
       const seen = await single.spanning(systemContext('find-due'), (tx) => tx.rows(sql(`select current_setting('app.tenant', true) as tenant`)));
       await single.close();
@@ -291,7 +291,7 @@ describe('the database', () => {
     it('is counted by its purpose', async () => {
       const counted: unknown[] = [];
       const meter: Pick<Meter, 'count'> = { count: (name, labels) => void counted.push([name, labels]) };
-      const metered = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter, poolMax: 1 });
+      const metered = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter, timers: systemTimers, poolMax: 1 });
       await metered.spanning(systemContext('resolve-tenant'), async () => undefined);
       await metered.close();
       expect(counted).to.deep.equal([['store_spanning_calls_total', { purpose: 'resolve-tenant' }]]);
@@ -312,7 +312,7 @@ describe('the database', () => {
 
   describe('a PostgreSQL that is away', () => {
     it('is a 503 with a time to come back', async () => {
-      const away = new Database({ url: 'postgresql://x_app@127.0.0.1:1/x', roles: store.roles, log: silentLog, meter: silentMeter, poolMax: 1 });
+      const away = new Database({ url: 'postgresql://x_app@127.0.0.1:1/x', roles: store.roles, log: silentLog, meter: silentMeter, timers: systemTimers, poolMax: 1 });
       const error = await thrownBy(away.read(a, notesOf));
       await away.close();
       expect(error).to.be.instanceOf(GatewayError).with.property('code', 'SW_UNAVAILABLE');
@@ -328,7 +328,7 @@ describe('the database', () => {
     it('ends no process when it shuts a connection in the breath in which it opened it', async () => {
       const fickle = createServer((socket) => socket.once('data', () => socket.end(Buffer.concat([READY, THROWN_OUT]))).on('error', () => undefined));
       await new Promise<void>((resolve) => fickle.listen(0, '127.0.0.1', resolve));
-      const away = new Database({ url: `postgresql://x_app@127.0.0.1:${(fickle.address() as AddressInfo).port}/x`, roles: store.roles, log: silentLog, meter: silentMeter, poolMax: 1 });
+      const away = new Database({ url: `postgresql://x_app@127.0.0.1:${(fickle.address() as AddressInfo).port}/x`, roles: store.roles, log: silentLog, meter: silentMeter, timers: systemTimers, poolMax: 1 });
       const error = await thrownBy(away.read(a, notesOf));
       await away.close();
       fickle.close();
@@ -337,7 +337,7 @@ describe('the database', () => {
 
     it('is the answer too when all connections are taken for too long', async function () {
       this.timeout(15_000);
-      const small = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter, poolMax: 1 });
+      const small = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter, timers: systemTimers, poolMax: 1 });
       let free: (() => void) | undefined;
       const holding = small.read(a, () => new Promise<void>((resolve) => (free = resolve)));
       const error = await thrownBy(small.read(b, notesOf));
@@ -349,7 +349,7 @@ describe('the database', () => {
   });
 
   it('closes twice without complaint', async () => {
-    const closing = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter });
+    const closing = new Database({ url: store.appUrl, roles: store.roles, log: silentLog, meter: silentMeter, timers: systemTimers });
     await closing.close();
     await closing.close();
   });
