@@ -30,6 +30,8 @@ const PLANTS: Readonly<Record<string, Plant>> = {
 
   'process.env': { code: 'export const e = process.env;', rule: 'no-restricted-properties', allowedIn: 'config' },
   'env taken out of process': { code: 'export const { env } = process;', rule: 'no-restricted-properties', allowedIn: 'config' },
+  'env of the global object': { code: 'export const e = globalThis.process.env;', rule: 'no-restricted-properties', allowedIn: 'config' },
+  'process under another name': { code: 'const p = process; export const e = p.env;', rule: 'no-restricted-syntax', allowedIn: 'config' },
   'env imported': { code: 'import { env } from "node:process"; export const e = env;', rule: 'no-restricted-imports', allowedIn: 'config' },
 
   'Date.now': { code: 'export const n = Date.now();', rule: 'no-restricted-properties', allowedIn: 'kernel/system-ports.ts' },
@@ -40,10 +42,16 @@ const PLANTS: Readonly<Record<string, Plant>> = {
   setTimeout: { code: 'setTimeout(() => 1, 1);', rule: 'no-restricted-globals', allowedIn: 'kernel/system-ports.ts' },
   'globalThis.setTimeout': { code: 'globalThis.setTimeout(() => 1, 1);', rule: 'no-restricted-globals', allowedIn: 'kernel/system-ports.ts' },
   setInterval: { code: 'setInterval(() => 1, 1);', rule: 'no-restricted-globals', allowedIn: 'kernel/system-ports.ts' },
+  'Date of the global object': { code: 'export const n = globalThis.Date.now();', rule: 'no-restricted-properties', allowedIn: 'kernel/system-ports.ts' },
+  'Date under another name': { code: 'const D = Date; export const n = D.now();', rule: 'no-restricted-syntax', allowedIn: 'kernel/system-ports.ts' },
+  'the global object under another name': { code: 'const g = globalThis; export const n = g.Date.now();', rule: 'no-restricted-syntax' },
+  setImmediate: { code: 'setImmediate(() => 1);', rule: 'no-restricted-globals', allowedIn: 'kernel/system-ports.ts' },
   'timers/promises': { code: 'import { setTimeout as s } from "node:timers/promises"; export const n = s;', rule: 'no-restricted-imports', allowedIn: 'kernel/system-ports.ts' },
   'AbortSignal.timeout': { code: 'export const n = AbortSignal.timeout(1);', rule: 'no-restricted-properties', allowedIn: 'kernel/system-ports.ts' },
   'Math.random': { code: 'export const n = Math.random();', rule: 'no-restricted-properties', allowedIn: 'kernel/system-ports.ts' },
   randomBytes: { code: 'import { randomBytes } from "node:crypto"; export const n = randomBytes(1);', rule: 'no-restricted-imports', allowedIn: 'kernel/system-ports.ts' },
+  'a key made by jose': { code: 'import { generateKeyPair } from "jose"; export const k = generateKeyPair;', rule: 'no-restricted-imports', allowedIn: 'kernel/system-ports.ts' },
+  'crypto.subtle': { code: 'import { subtle } from "node:crypto"; export const s = subtle;', rule: 'no-restricted-imports', allowedIn: 'kernel/system-ports.ts' },
   'randomUUID of the global crypto': { code: 'export const n = crypto.randomUUID();', rule: 'no-restricted-globals', allowedIn: 'kernel/system-ports.ts' },
   'all of crypto': { code: 'import * as c from "crypto"; export const n = c.randomBytes(1);', rule: 'no-restricted-imports', allowedIn: 'kernel/system-ports.ts' },
 
@@ -64,6 +72,10 @@ const PLANTS: Readonly<Record<string, Plant>> = {
   'net.connect': { code: 'import { connect } from "node:net"; export const c = connect;', rule: 'no-restricted-imports', allowedIn: 'egress' },
   'dns.lookup': { code: 'import { lookup } from "node:dns/promises"; export const l = lookup;', rule: 'no-restricted-imports', allowedIn: 'egress' },
   'tls.connect': { code: 'import { connect } from "node:tls"; export const c = connect;', rule: 'no-restricted-imports', allowedIn: 'egress' },
+  'a module taken from the process': { code: 'export const n = process.getBuiltinModule("node:net");', rule: 'no-restricted-properties' },
+  'another program': { code: 'import { spawn } from "node:child_process"; export const s = spawn;', rule: 'no-restricted-imports', allowedIn: 'store/embedded' },
+  'another thread': { code: 'import { Worker } from "node:worker_threads"; export const w = Worker;', rule: 'no-restricted-imports', allowedIn: 'store/embedded' },
+  'keys of ScaiKey fetched elsewhere': { code: 'import { createRemoteJWKSet } from "jose"; export const k = createRemoteJWKSet;', rule: 'no-restricted-imports', allowedIn: 'verify/scaikey-keys.ts' },
   'a server of its own': { code: 'import { createServer } from "node:http"; export const s = createServer;', rule: 'no-restricted-imports', allowedIn: 'http' },
   express: { code: 'import express from "express"; export const e = express;', rule: 'no-restricted-imports', allowedIn: 'http' },
 };
