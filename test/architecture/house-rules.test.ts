@@ -26,6 +26,16 @@ const PLANTS: Readonly<Record<string, readonly (readonly [path: string, text: st
   'no cast hides what the compiler knows': [['src/a.ts', `x as ${'any'}`], ['src/a.ts', `x as unknown ${'as'} Y`], ['src/a.ts', `// @ts-${'ignore'}`]],
 };
 
+/** What stands at the top of the repository; what tools can be told to look for elsewhere does not. */
+const TOP = ['.ci', '.gitattributes', '.gitignore', 'README.md', 'config', 'fixtures', 'package-lock.json', 'package.json', 'specs', 'src', 'test', 'tsconfig.json'];
+
+describe('the top of the repository', () => {
+  it('holds what belongs there and nothing else', () => {
+    const top = new Set(projectFiles('.').map(({ path }) => path.split('/')[0]));
+    expect([...top].sort()).to.deep.equal(TOP);
+  });
+});
+
 describe('house rules', () => {
   const files = projectFiles('src', 'test', 'config', 'specs', 'fixtures', '.ci', 'README.md', 'package.json');
 
