@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { serveNode, type NodeProcess } from '../support/node-process.js';
-import { freePort, isOnPath } from '../support/processes.js';
+import { freePort } from '../support/processes.js';
 import { pasted, startsOf } from '../support/readme.js';
-import { ranAgainst } from '../support/services.js';
+import { describeWithPrograms, ranAgainst } from '../support/services.js';
 
 /** Runs what a person would paste. Anything that fails, curl's own failures included, is an error. */
 async function shell(script: string): Promise<string> {
@@ -18,10 +18,7 @@ async function shell(script: string): Promise<string> {
   return output;
 }
 
-const CAN_PASTE = isOnPath('curl') && isOnPath('openssl');
-ranAgainst('the README', CAN_PASTE ? 'curl and openssl of this machine' : 'nothing, for want of curl or openssl');
-
-(CAN_PASTE ? describe : () => undefined)('what people paste', function () {
+describeWithPrograms(['curl', 'openssl'], 'what people paste', function () {
   this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), 'scaiwave-test-'));
   // As root, a data folder that is closed to the account of the database would not be used.
@@ -34,6 +31,8 @@ ranAgainst('the README', CAN_PASTE ? 'curl and openssl of this machine' : 'nothi
     await node.ready();
     return node;
   };
+
+  before(() => ranAgainst('the README', 'curl and openssl of this machine'));
 
   after(async () => {
     await Promise.all(running.map((node) => node.stop()));

@@ -43,11 +43,22 @@ export function describeLent(services: readonly Service[], title: string, suite:
   else absent(missing, title, `set ${NAMED[missing]}`);
 }
 
+/** A suite that runs programs of this machine. In CI it fails without them. */
+export function describeWithPrograms(programs: readonly string[], title: string, suite: (this: Mocha.Suite) => void): void {
+  const missing = programs.find((program) => !isOnPath(program));
+  if (missing === undefined) describe(title, suite);
+  else missed(process.env['CI'] !== undefined, title, missing, `put ${missing} on the PATH`);
+}
+
 function absent(service: Service, title: string, remedy: string): void {
-  if (!isRequired(service)) return note('not-run', `${title} (${remedy})`);
+  missed(isRequired(service), title, service, remedy);
+}
+
+function missed(required: boolean, title: string, what: string, remedy: string): void {
+  if (!required) return note('not-run', `${title} (${remedy})`);
   describe(title, () => {
-    it(`has the ${service} that it requires`, () => {
-      throw new Error(`SCAIWAVE_TEST_REQUIRE names ${service}, and there is none: ${remedy}`);
+    it(`has the ${what} that it requires`, () => {
+      throw new Error(`${what} is required here, and there is none: ${remedy}`);
     });
   });
 }
