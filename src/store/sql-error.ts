@@ -22,7 +22,7 @@ export class SqlError extends Error {
   }
 }
 
-/** The values were refused (classes 22 and 23): saying the same again gives the same answer. */
+/** The values were refused (classes 22, 23 and 54): saying the same again gives the same answer. */
 export class DataError extends SqlError {
   override readonly name = 'DataError';
 
@@ -44,7 +44,7 @@ export function failureOf(error: unknown): Error {
   if (error instanceof pg.DatabaseError) {
     const { code: sqlstate = 'XX000', table, constraint } = error;
     if (LOST.test(sqlstate)) return new ConnectionLost(`SQLSTATE ${sqlstate}`);
-    if (/^2[23]/.test(sqlstate)) return new DataError({ sqlstate, table, constraint });
+    if (/^(?:2[23]|54)/.test(sqlstate)) return new DataError({ sqlstate, table, constraint });
     // Messages of class 42 name tables and columns, never values.
     return new SqlError({ sqlstate, table, constraint }, sqlstate.startsWith('42') ? error.message : '');
   }

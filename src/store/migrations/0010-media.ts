@@ -3,7 +3,7 @@ import type { Migration } from './migration.js';
 /**
  * Uploaded files. `bytes` is what a row counts for in `tenant_usage.storage_bytes`: reserved while it is uploaded, the
  * size of the file once it is kept, nothing while it is erased. A message names a file in its content; the indexes find
- * the messages that do. `media_unnamed` lists files that an erased message named, until it is seen whether another does. The
+ * the messages that do, by names that can be one: what a peer writes there may be longer than an index takes. `media_unnamed` lists files that an erased message named, until it is seen whether another does. The
  * duty that sweeps is made for tenants that are here already.
  */
 const TABLES = `
@@ -33,8 +33,8 @@ create table media_unnamed (
   primary key (tenant_id, media_id, event_id)
 );
 
-create index entries_by_media on entries (tenant_id, (content ->> 'media_id')) where content ->> 'media_id' is not null;
-create index entries_by_thumbnail on entries (tenant_id, (content ->> 'thumbnail_id')) where content ->> 'thumbnail_id' is not null;
+create index entries_by_media on entries (tenant_id, (content ->> 'media_id')) where length(content ->> 'media_id') <= 64;
+create index entries_by_thumbnail on entries (tenant_id, (content ->> 'thumbnail_id')) where length(content ->> 'thumbnail_id') <= 64;
 `;
 
 /** The owner is bound by the policies as well, so they are lifted for the one statement that spans tenants. */

@@ -27,8 +27,11 @@ export interface MediaNote {
   readonly event_id: EventId;
 }
 
+/** The length is what lets the indexes be used. */
+const named = (member: string): string => `length(e.content ->> '${member}') <= 64 and e.content ->> '${member}' = m.media_id`;
+
 /** Messages of our own people that name a file, `m`; what servers and bridges write gives nobody a right. */
-const NAMED_BY_OWN = `e.tenant_id = m.tenant_id and (e.content ->> 'media_id' = m.media_id or e.content ->> 'thumbnail_id' = m.media_id)
+const NAMED_BY_OWN = `e.tenant_id = m.tenant_id and (${named('media_id')} or ${named('thumbnail_id')})
   and e.foreign_origin is null and e.state in ('placed', 'pending')`;
 
 /** Who writes here holds the row of a file before the row of usage. */

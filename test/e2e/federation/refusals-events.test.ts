@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { ERRORS, type ErrorCode } from '../../../src/kernel/errors.js';
 import { EVENT_TYPES, type JsonObject } from '../../../src/kernel/events.js';
@@ -55,6 +55,18 @@ describe('an event that m.example submits to a.example', function () {
     expect(await rowCounts(a), why).to.deep.equal(before);
   };
   const member = (target: string, membership: string): Claims => ({ type: EVENT_TYPES.member, content: { target, membership } });
+
+  it('names a file by more than a name can be, and spoils nothing for those beside it', async () => {
+    const endless = randomBytes(6_000).toString('base64');
+    const events = [
+      mallory.event(log, { content: { msgtype: 'swp.media', media_id: endless } }),
+      mallory.event(log, { content: { msgtype: 'swp.media', media_id: 'm', thumbnail_id: endless } }),
+      mallory.event(log),
+    ];
+    const [results, beside] = await Promise.all([mallory.results(a, events.map((event) => ({ kind: 'event', event }))), alice.says(room.id, 'beside it')]);
+    expect(results.map(({ status }) => status)).to.deep.equal(['accepted', 'accepted', 'accepted']);
+    expect(beside.id).to.match(/^evt-/);
+  });
 
   it('is placed if it is as it should be, alone or in a batch', async () => {
     expect(await submit(mallory.event(log))).to.deep.equal({ status: 'accepted' });
