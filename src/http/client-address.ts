@@ -19,12 +19,6 @@ export function clientAddress(
   return null;
 }
 
-/** Addresses that one subscriber holds together: one IPv4 address, or an IPv6 /64. */
-export function bucketKey(address: string): string {
-  if (!address.includes(':') || !ipaddr.IPv6.isValid(address)) return address;
-  return ipaddr.IPv6.parse(address).parts.slice(0, 4).join(':');
-}
-
 const DOTTED = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})$/i;
 
 /**

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '../kernel/errors.js';
 import type { Clock, Randomness } from '../kernel/ports.js';
 import { LIMITS } from '../kernel/limits.js';
+import { subscriberOf } from '../kernel/subscriber.js';
 import { AddressBuckets } from './address-buckets.js';
-import { bucketKey, clientAddress } from './client-address.js';
+import { clientAddress } from './client-address.js';
 import type { Checked } from './exchange.js';
 import { inspectHead } from './intake.js';
 
@@ -20,7 +21,7 @@ export class Front {
 
   constructor(private readonly parts: FrontParts) {
     const limits = {
-      perSecond: LIMITS.addressRequestsPerSecond,
+      ratePerSecond: LIMITS.addressRequestsPerSecond,
       burst: LIMITS.addressRequestsBurst,
       trackedMax: LIMITS.addressesTrackedMax,
     };
@@ -42,7 +43,7 @@ export class Front {
   }
 
   private spend(address: string): void {
-    const retryAfterSeconds = this.buckets.take(bucketKey(address));
+    const retryAfterSeconds = this.buckets.take(subscriberOf(address));
     if (retryAfterSeconds === 0) return;
     throw new GatewayError('SW_RATE_LIMIT_EXCEEDED', 'address bucket is empty', { retryAfterSeconds });
   }

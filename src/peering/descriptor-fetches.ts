@@ -2,9 +2,10 @@ import { GatewayError } from '../kernel/errors.js';
 import type { ServerName } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock, Meter } from '../kernel/ports.js';
+import { subscriberOf } from '../kernel/subscriber.js';
+import { refillMs, takeFrom, type TokenBucket } from '../kernel/token-bucket.js';
 import { readDescriptor, type Descriptor } from '../protocol/descriptor.js';
 import { ExpiringMap } from '../store/cache/expiring-map.js';
-import { refillMs, takeFrom, type TokenBucket } from '../store/cache/token-bucket.js';
 import type { DescriptorSource } from './http-exchange.js';
 
 const PER_NODE = { ratePerSecond: LIMITS.descriptorFetchesPerMinute / 60, burst: LIMITS.descriptorFetchesPerMinute };
@@ -32,27 +33,31 @@ export class DescriptorFetches {
   private readonly failures: ExpiringMap<Failure>;
   /** When one may be tried again that our own people asked for. */
   private readonly inVain: ExpiringMap<number>;
-  private readonly addresses: ExpiringMap<TokenBucket>;
-  private node: TokenBucket | undefined;
+  private readonly subscribers: ExpiringMap<TokenBucket>;
+  private readonly node: { forStrangers?: TokenBucket; forPeers?: TokenBucket } = {};
 
   constructor(private readonly parts: DescriptorFetchParts) {
     this.failures = new ExpiringMap(LIMITS.unprovenServersMax, parts.clock);
     this.inVain = new ExpiringMap(LIMITS.unprovenServersMax, parts.clock);
-    this.addresses = new ExpiringMap(LIMITS.addressesTrackedMax, parts.clock);
+    this.subscribers = new ExpiringMap(LIMITS.addressesTrackedMax, parts.clock);
   }
 
   /** Because somebody unproven asked in the name of a stranger; undefined if it must not be fetched now. */
   ofStranger(server: ServerName, remoteAddress: string): Promise<Descriptor> | undefined {
-    const fetching = this.mayTry(server) ? this.ofPeer(server, remoteAddress) : undefined;
-    return fetching?.catch((error: unknown) => {
+    if (this.running.has(server) || !this.mayTry(server)) return undefined;
+    if (!this.subscriberMay(remoteAddress) || !this.nodeMay('forStrangers')) return undefined;
+    return this.fetch(server).catch((error: unknown) => {
       this.remember(server);
       throw error;
     });
   }
 
-  /** Because somebody unproven asked in the name of a peer; how often for one peer, the caller bounds. */
-  ofPeer(server: ServerName, remoteAddress: string): Promise<Descriptor> | undefined {
-    return !this.running.has(server) && this.budgetAllows(remoteAddress) ? this.fetch(server) : undefined;
+  /**
+   * Because somebody unproven asked in the name of a peer; how often for one peer, the caller bounds. Strangers use up
+   * nothing of it: a peer that has just changed its key is let in again however many of them knock.
+   */
+  ofPeer(server: ServerName): Promise<Descriptor> | undefined {
+    return !this.running.has(server) && this.nodeMay('forPeers') ? this.fetch(server) : undefined;
   }
 
   /**
@@ -89,13 +94,16 @@ export class DescriptorFetches {
     return failed.retryAtMs <= this.parts.clock.monotonicMs();
   }
 
-  private budgetAllows(remoteAddress: string): boolean {
-    const nowMs = this.parts.clock.monotonicMs();
-    const address = takeFrom(this.addresses.get(remoteAddress), nowMs, PER_ADDRESS);
-    if (!this.addresses.set(remoteAddress, address.bucket, refillMs(PER_ADDRESS)) || !address.answer.allowed) return false;
-    const node = takeFrom(this.node, nowMs, PER_NODE);
-    this.node = node.bucket;
-    return node.answer.allowed;
+  private subscriberMay(remoteAddress: string): boolean {
+    const subscriber = subscriberOf(remoteAddress);
+    const { bucket, answer } = takeFrom(this.subscribers.get(subscriber), this.parts.clock.monotonicMs(), PER_ADDRESS);
+    return this.subscribers.set(subscriber, bucket, refillMs(PER_ADDRESS)) && answer.allowed;
+  }
+
+  private nodeMay(fetch: 'forStrangers' | 'forPeers'): boolean {
+    const { bucket, answer } = takeFrom(this.node[fetch], this.parts.clock.monotonicMs(), PER_NODE);
+    this.node[fetch] = bucket;
+    return answer.allowed;
   }
 
   private async start(server: ServerName): Promise<Descriptor> {

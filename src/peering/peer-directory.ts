@@ -64,9 +64,9 @@ export class PeerDirectory {
   }
 
   /** A peer uses a key that we have not seen: it may have rotated. */
-  refreshInBackground(ctx: TenantContext, server: ServerName, remoteAddress: string): void {
+  refreshInBackground(ctx: TenantContext, server: ServerName): void {
     if (!this.coolDown(ctx, server, LIMITS.keyRefreshCooldownMs)) return;
-    this.inBackground(ctx, server, () => this.parts.fetches.ofPeer(server, remoteAddress), (descriptor) => this.took(ctx, descriptor));
+    this.inBackground(ctx, server, () => this.parts.fetches.ofPeer(server), (descriptor) => this.took(ctx, descriptor));
   }
 
   /** A request was verified with this peer's keys. */

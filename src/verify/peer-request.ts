@@ -74,7 +74,7 @@ export class VerifyPeerRequest {
   private async requireProof(ctx: TenantContext, call: PeerCallWhole): Promise<void> {
     const nowMs = this.parts.clock.nowMs();
     const signature = readRequestSignature({ method: call.method, target: call.target, rawHeaders: rawHeadersOf(call) }, nowMs);
-    const key = await this.keyOf(ctx, signature, nowMs, call.remoteAddress);
+    const key = await this.keyOf(ctx, signature, nowMs);
     checkDigest(signature, call.body ?? Buffer.alloc(0));
     await verifyRequestSignature(signature, key);
     await this.requireFresh(ctx, signature);
@@ -99,12 +99,12 @@ export class VerifyPeerRequest {
     throw new GatewayError('SW_FED_PEER_UNKNOWN', origin, { retryAfterSeconds: LIMITS.descriptorWaitS });
   }
 
-  private async keyOf(ctx: TenantContext, { origin, keyId }: RequestSignature, nowMs: number, remoteAddress: string): Promise<KeyObject> {
+  private async keyOf(ctx: TenantContext, { origin, keyId }: RequestSignature, nowMs: number): Promise<KeyObject> {
     try {
       return await this.parts.directory.keyFor(ctx, origin, keyId, { kind: 'request', nowMs });
     } catch (error) {
       const rotated = error instanceof GatewayError && error.code === 'SW_FED_KEY_UNKNOWN';
-      if (rotated) this.parts.directory.refreshInBackground(ctx, origin, remoteAddress);
+      if (rotated) this.parts.directory.refreshInBackground(ctx, origin);
       throw error;
     }
   }

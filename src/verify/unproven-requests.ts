@@ -4,6 +4,7 @@ import type { ServerName } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock } from '../kernel/ports.js';
 import { RATE_PACE } from '../kernel/rates.js';
+import { subscriberOf } from '../kernel/subscriber.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import { RecentMap } from '../store/cache/recent-map.js';
 import { SlidingCount } from '../store/cache/sliding-count.js';
@@ -48,6 +49,6 @@ export class UnprovenRequests {
   }
 
   #countOf({ ctx, origin, remoteAddress }: UnprovenSender): SlidingCount | undefined {
-    return this.#counts.getOrMake(hash('sha256', `${ctx.tenantId} ${origin} ${remoteAddress}`, 'base64url'), () => new SlidingCount(RATE_PACE));
+    return this.#counts.getOrMake(hash('sha256', `${ctx.tenantId} ${origin} ${subscriberOf(remoteAddress)}`, 'base64url'), () => new SlidingCount(RATE_PACE));
   }
 }

@@ -3,7 +3,7 @@ import { LIMITS } from '../../kernel/limits.js';
 import type { Cache, CacheNamespace, Clock, TenantScope, TokenAnswer, TokenRate } from '../../kernel/ports.js';
 import { cacheKey } from './cache-key.js';
 import { ExpiringMap } from './expiring-map.js';
-import { refillMs, takeFrom, type TokenBucket } from './token-bucket.js';
+import { refillMs, takeFrom, type TokenBucket } from '../../kernel/token-bucket.js';
 
 /** A cache inside the process. Each tenant has room of its own, so a flood at one forgets nothing of another. */
 export class LocalCache implements Cache {

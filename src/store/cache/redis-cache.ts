@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Cache, CacheNamespace, Log, Meter, TenantScope, TokenAnswer, TokenRate } from '../../kernel/ports.js';
 import { cacheKey } from './cache-key.js';
-import { refillMs } from './token-bucket.js';
+import { refillMs } from '../../kernel/token-bucket.js';
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;

@@ -88,7 +88,7 @@ describe('the keys of peers', () => {
 
   it('asks once per cooldown when a key is not known', async () => {
     await node.directory.fetchNow(ctx, peer.server);
-    for (let call = 0; call < 50; call += 1) node.directory.refreshInBackground(ctx, peer.server, `192.0.2.${call}`);
+    for (let call = 0; call < 50; call += 1) node.directory.refreshInBackground(ctx, peer.server);
     await node.directory.settled();
     expect(peer.asked).to.equal(2);
   });
@@ -242,6 +242,21 @@ describe('the keys of peers', () => {
     await node.directory.settled();
     expect(node.meter.of('fed_descriptor_fetches_total')).to.equal(60);
     expect(await rows()).to.deep.equal([]);
+  });
+
+  it('counts a whole /64 of IPv6 as one address', async () => {
+    for (let n = 0; n < 20; n += 1) node.directory.admitInBackground(ctx, named(`x${n}.example`), `2001:db8::${n}`);
+    await node.directory.settled();
+    expect(node.meter.of('fed_descriptor_fetches_total')).to.equal(5);
+  });
+
+  it('fetches for a peer that has rotated, however many strangers knock', async () => {
+    await node.directory.fetchNow(ctx, peer.server);
+    peer.rotate();
+    for (let n = 0; n < 1_000; n += 1) node.directory.admitInBackground(ctx, named(`y${n}.example`), `198.51.100.${n % 250}`);
+    node.directory.refreshInBackground(ctx, peer.server);
+    await node.directory.settled();
+    expect(await forRequest()).to.equal('ok');
   });
 
   it('are kept of so many servers that are nobody\'s business: the one that was silent for longest is forgotten', async () => {

@@ -1,4 +1,4 @@
-import type { TokenAnswer, TokenRate } from '../../kernel/ports.js';
+import type { TokenAnswer, TokenRate } from './ports.js';
 
 /** What is left in a bucket, and when that was counted. */
 export interface TokenBucket {
