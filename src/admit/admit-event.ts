@@ -1,6 +1,6 @@
 import { judge, stranger, targetOf, type Act, type RelatedEvent } from '../kernel/authority.js';
 import { GatewayError } from '../kernel/errors.js';
-import type { RoomId } from '../kernel/ids.js';
+import { isBridgeFqid, type RoomId } from '../kernel/ids.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { RoomSnapshot } from '../store/repositories/rooms.repository.js';
 import type { ProvenEvent } from '../verify/proven-event.js';
@@ -58,7 +58,7 @@ function actOf(snapshot: RoomSnapshot, { event }: ProvenEvent, related: RelatedE
     sender: members.get(event.sender) ?? stranger(),
     target: (target && members.get(target)) ?? stranger(),
     related,
-    serverPresent: [...members.values()].some((member) => member.server === event.origin && member.membership === 'join'),
+    serverPresent: [...members].some(([fqid, member]) => member.server === event.origin && member.membership === 'join' && !isBridgeFqid(fqid)),
     nowMs,
   };
 }

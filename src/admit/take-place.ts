@@ -1,10 +1,18 @@
+import { POWER, voiceOf } from '../kernel/authority.js';
 import { GatewayError } from '../kernel/errors.js';
 import { acceptsPeer, type FederationPolicy } from '../kernel/federation-policy.js';
 import type { Membership } from '../kernel/events.js';
 import { isBridgeFqid, serverOf, type Fqid, type ParticipantId } from '../kernel/ids.js';
+import { LIMITS } from '../kernel/limits.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { RoomRow } from '../store/repositories/rooms.repository.js';
 import type { Repositories } from '../store/store.js';
+
+/** Who moves a person, and what they may. */
+export interface Mover {
+  readonly fqid: Fqid;
+  readonly power: number;
+}
 
 export interface MembershipStep {
   readonly room: RoomRow;
@@ -13,6 +21,7 @@ export interface MembershipStep {
   readonly foreign: boolean;
   readonly before: Membership | undefined;
   readonly after: Membership;
+  readonly by: Mover;
 }
 
 /**
@@ -25,9 +34,10 @@ export async function takePlace(ctx: TenantContext, repositories: Repositories, 
   if (comes && step.foreign && step.room.phase === 'hosted' && !acceptsPeer(policy, serverOf(step.fqid))) {
     throw new GatewayError('SW_FED_POLICY', step.fqid);
   }
+  if (step.after === 'invite') await checkInviter(ctx, repositories, step);
   const joins = step.after === 'join' && step.before !== 'join';
   const leaves = step.before === 'join' && step.after !== 'join';
-  if (joins && step.foreign && step.room.phase === 'hosted') await checkForeignRoom(ctx, repositories, policy, step.room);
+  if (joins && step.foreign && step.room.phase === 'hosted') await checkForeignRoom(ctx, repositories, policy, step);
   if (!counts(step) || (!joins && !leaves)) return;
 
   const already = await repositories.participants.countJoin(ctx, step.person, joins ? 1 : -1);
@@ -43,9 +53,21 @@ function counts({ fqid, foreign, room }: MembershipStep): boolean {
 }
 
 /** The joiner is among the members already. */
-async function checkForeignRoom(ctx: TenantContext, { members }: Repositories, policy: FederationPolicy, room: RoomRow): Promise<void> {
+async function checkForeignRoom(ctx: TenantContext, { members }: Repositories, policy: FederationPolicy, { room, fqid }: MembershipStep): Promise<void> {
+  if (isBridgeFqid(fqid)) {
+    const bridges = await members.countBridgesOf(ctx, room.room_id, serverOf(fqid));
+    if (bridges > LIMITS.foreignBridgesPerRoomMax) throw new GatewayError('SW_FED_CAPACITY', `bridges of ${serverOf(fqid)}`);
+    return;
+  }
   const present = await members.countForeignJoined(ctx, room.room_id);
   if (present > policy.max_foreign_participants_per_room) {
     throw new GatewayError('SW_FED_CAPACITY', `max_foreign_participants_per_room ${policy.max_foreign_participants_per_room}`);
   }
+}
+
+/** The invited is among the members already. Whoever may put people out may also invite as many as they like. */
+async function checkInviter(ctx: TenantContext, { members }: Repositories, { room, by }: MembershipStep): Promise<void> {
+  if (by.power >= POWER.moderator || by.fqid === voiceOf(room.home)) return;
+  const open = await members.countInvitedBy(ctx, room.room_id, by.fqid);
+  if (open > LIMITS.openInvitesPerMemberMax) throw new GatewayError('SW_ROOM_CAPACITY', `open invitations of ${by.fqid}`);
 }

@@ -1,4 +1,4 @@
-import { voiceOf } from '../kernel/authority.js';
+import { POWER, voiceOf } from '../kernel/authority.js';
 import { GatewayError, outcomeOf } from '../kernel/errors.js';
 import { EVENT_TYPES, isStateType } from '../kernel/events.js';
 import { policyOf } from '../kernel/federation-policy.js';
@@ -133,7 +133,8 @@ export class ChangeRoom {
     }
     const foreign = serverOf(membership.fqid) !== ctx.serverName;
     const standing = snapshot.members.get(membership.fqid);
-    const step = { room, before: standing?.membership, foreign, person: membership.person, fqid: membership.fqid, after: membership.after };
+    const by = { fqid: event.sender, power: snapshot.members.get(event.sender)?.power ?? POWER.member };
+    const step = { room, before: standing?.membership, foreign, person: membership.person, fqid: membership.fqid, after: membership.after, by };
     const tenant = await repositories.tenants.load(ctx);
     await takePlace(ctx, repositories, policyOf(tenant?.policy ?? {}), step);
     if (foreign) await serveServer(ctx, repositories, { ...step, seq, beforeSeq: standing?.changedSeq });

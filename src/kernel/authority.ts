@@ -43,7 +43,7 @@ export interface Act {
   /** The person a `.member` or `.power_levels` event is about. */
   readonly target: MemberStanding;
   readonly related: RelatedEvent | undefined;
-  /** True if the sender's server has a joined member in the room. */
+  /** True if a person of the sender's server is joined: bridges alone do not bring in bridges. */
   readonly serverPresent: boolean;
   readonly nowMs: number;
 }
@@ -149,7 +149,7 @@ function isForeign({ event, room }: Act): boolean {
   return target !== undefined && serverOf(target) !== room.home;
 }
 
-/** Nobody joins for another. A server that is in the room may bring its own bridge member. */
+/** Nobody joins for another. A server with a person in the room may bring its own bridge member. */
 const join: Rule = ({ event, room, target, serverPresent }) => {
   if (event.content['target'] !== event.sender) return 'SW_ROOM_FORBIDDEN';
   if (target.membership === 'ban') return 'SW_ROOM_FORBIDDEN';

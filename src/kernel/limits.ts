@@ -197,6 +197,8 @@ export const LIMITS = Object.freeze({
   clockOffsetKeptMs: 3_600_000,
 
   invitationsPerHomeMax: 1_000,
+  foreignBridgesPerRoomMax: 10,
+  openInvitesPerMemberMax: 20,
   submissionsPerRoomMax: 1_000,
   carriedServersPerRoomMax: 500,
   carriedKeysPerMinute: 400,

@@ -158,7 +158,7 @@ describe('authority', () => {
             const sender = isBridge ? bridgeOf(plain) : plain;
             const standing = { membership: now === 'stranger' ? undefined : (now as Membership), power: has };
             const room = { ...OPEN, isPublic: row['room'] === 'public' };
-            const serverPresent = !row['room']?.endsWith('is not in');
+            const serverPresent = !row['room']?.endsWith('has no person in');
             const given = act(EVENT_TYPES.member, sender, standing, { room, target: standing, serverPresent }, { target: sender, membership: row['membership'] ?? '' });
             expect(judge(given), `${sender}, ${now} at ${has}`).to.equal(codeOf(row[now]));
           }

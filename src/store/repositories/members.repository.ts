@@ -1,5 +1,5 @@
 import type { Membership } from '../../kernel/events.js';
-import type { Fqid, ParticipantId, RoomId, ServerName } from '../../kernel/ids.js';
+import { BRIDGE_LOCAL_ID_PREFIX, type Fqid, type ParticipantId, type RoomId, type ServerName } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
@@ -30,6 +30,9 @@ const MEMBER_LIST = `
     p.participant_type, p.avatar_url, count(*) over () as total
   from members m join participants p on p.tenant_id = m.tenant_id and p.participant_id = m.participant_id
   where m.tenant_id = $1 and m.room_id = $2`;
+
+/** How the FQID of a bridge's own member begins. */
+const BRIDGE_FQID_PREFIX = `@${BRIDGE_LOCAL_ID_PREFIX}`;
 
 export class MembersRepository {
   constructor(private readonly tx: Tx) {}
@@ -81,20 +84,30 @@ export class MembersRepository {
     return (await this.tx.prepared<{ participant_id: ParticipantId }>('members_id_of', text, [ctx.tenantId, roomId, fqid]))[0]?.participant_id;
   }
 
-  /** Joined people of other servers, counted for the policy's cap. */
+  /** Joined people of other servers, counted for the policy's cap; bridges among their members are none. */
   async countForeignJoined(ctx: TenantContext, roomId: RoomId): Promise<number> {
-    const query = q('members').where({ tenant_id: ctx.tenantId, room_id: roomId, membership: 'join' }).whereNot({ server_name: ctx.serverName }).count({ n: '*' });
-    return Number((await this.tx.rows<{ n: string | number }>(query))[0]?.n ?? 0);
+    const text = `select count(*) as n from members where tenant_id = $1 and room_id = $2 and membership = 'join' and server_name <> $3 and not starts_with(fqid, $4)`;
+    return this.#count('members_count_foreign', text, [ctx.tenantId, roomId, ctx.serverName, BRIDGE_FQID_PREFIX]);
+  }
+
+  async countBridgesOf(ctx: TenantContext, roomId: RoomId, server: ServerName): Promise<number> {
+    const text = `select count(*) as n from members where tenant_id = $1 and room_id = $2 and server_name = $3 and membership = 'join' and starts_with(fqid, $4)`;
+    return this.#count('members_count_bridges', text, [ctx.tenantId, roomId, server, BRIDGE_FQID_PREFIX]);
+  }
+
+  async countInvitedBy(ctx: TenantContext, roomId: RoomId, inviter: Fqid): Promise<number> {
+    const text = "select count(*) as n from members where tenant_id = $1 and room_id = $2 and membership = 'invite' and invited_by = $3";
+    return this.#count('members_count_invited_by', text, [ctx.tenantId, roomId, inviter]);
   }
 
   async countJoined(ctx: TenantContext, roomId: RoomId): Promise<number> {
-    const query = q('members').where({ tenant_id: ctx.tenantId, room_id: roomId, membership: 'join' }).count({ n: '*' });
-    return Number((await this.tx.rows<{ n: string | number }>(query))[0]?.n ?? 0);
+    const text = "select count(*) as n from members where tenant_id = $1 and room_id = $2 and membership = 'join'";
+    return this.#count('members_count_joined', text, [ctx.tenantId, roomId]);
   }
 
   async countOfServer(ctx: TenantContext, roomId: RoomId, server: ServerName, memberships: readonly Membership[]): Promise<number> {
-    const query = q('members').where({ tenant_id: ctx.tenantId, room_id: roomId, server_name: server }).whereIn('membership', [...memberships]).count({ n: '*' });
-    return Number((await this.tx.rows<{ n: string | number }>(query))[0]?.n ?? 0);
+    const text = 'select count(*) as n from members where tenant_id = $1 and room_id = $2 and server_name = $3 and membership = any ($4)';
+    return this.#count('members_count_of_server', text, [ctx.tenantId, roomId, server, [...memberships]]);
   }
 
   /** Rooms in which this server has people with these memberships. */
@@ -140,5 +153,9 @@ export class MembersRepository {
     await this.tx.rows(
       q('spans').where({ tenant_id: ctx.tenantId, participant_id: person, room_id: roomId }).whereNull('until_position').update({ until_position: until }),
     );
+  }
+
+  async #count(name: string, text: string, values: readonly unknown[]): Promise<number> {
+    return (await this.tx.prepared<{ n: number }>(name, text, values))[0]?.n ?? 0;
   }
 }

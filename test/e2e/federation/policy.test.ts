@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { accept, bring, equalHeads, federatedRoom, heard, invitationTo, invitationsOf, membershipComes, memberships, PATIENCE_MS, roomsOf } from '../../support/federated.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
+import { accept, bring, equalHeads, federatedRoom, heard, invitationTo, invitationsOf, membershipComes, memberships, participantOf, PATIENCE_MS, roomsOf } from '../../support/federated.js';
 import { eventually, federatedPair, gateways, twinOf, type Gateway } from '../../support/gateway.js';
 import { HostilePeer } from '../../support/hostile-peer.js';
 import { Person, type RoomSeen } from '../../support/people.js';
@@ -212,6 +213,40 @@ describe('limits at a join from elsewhere', function () {
     }
   });
 
+  it('bring in bridges of a server only while a person of it is there, ten at most, and none of them takes a seat', async () => {
+    const room = await invited(['@mallory:m.example', '@late:m.example']);
+    const bridge = (n: number) => `@bridge-00000000-0000-4000-8000-0000000000${String(n).padStart(2, '0')}:m.example`;
+    const bridges = Array.from({ length: LIMITS.foreignBridgesPerRoomMax + 1 }, (_, n) => bridge(n));
+    expect(await joinAll([room], [bridge(99)])).to.deep.equal(['SW_ROOM_FORBIDDEN']);
+    expect(await joinAll([room], ['@mallory:m.example'])).to.deep.equal(['accepted']);
+    const codes = await joinAll([room], bridges);
+    expect([times(codes, 'accepted'), times(codes, 'SW_FED_CAPACITY')], codes.join(' ')).to.deep.equal([LIMITS.foreignBridgesPerRoomMax, 1]);
+
+    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { max_foreign_participants_per_room: 2 });
+    expect(await joinAll([room], ['@late:m.example'])).to.deep.equal(['accepted']);
+    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { max_foreign_participants_per_room: 50 });
+
+    for (const [fqid, now] of Object.entries(await memberships(alice, room.id))) {
+      if (now === 'join' && fqid.endsWith(':m.example')) await alice.do('POST', `/v1/rooms/${room.id}/ban`, { participant_id: await participantOf(alice, room.id, fqid) });
+    }
+    expect(await joinAll([room], [bridge(99)])).to.deep.equal(['SW_ROOM_FORBIDDEN']);
+  });
+
+  it('let a person without power have twenty invitations open in a room', async () => {
+    const room = await invited(['@mallory:m.example']);
+    await joinAll([room], ['@mallory:m.example']);
+    const invite = async (target: string): Promise<string | undefined> => {
+      const [result] = await mallory.results(a, [{ kind: 'event', event: mallory.membership(room.room_alias, 'invite', { sender: '@mallory:m.example', target }) }]);
+      return result?.status === 'refused' ? result.code : result?.status;
+    };
+    const codes: (string | undefined)[] = [];
+    for (const target of people('guest', LIMITS.openInvitesPerMemberMax + 1)) codes.push(await invite(target));
+    expect(codes).to.deep.equal([...Array.from({ length: LIMITS.openInvitesPerMemberMax }, () => 'accepted'), 'SW_ROOM_CAPACITY']);
+    expect(await joinAll([room], ['@guest0:m.example'])).to.deep.equal(['accepted']);
+    expect(await invite('@one-more:m.example'), 'one was taken').to.equal('accepted');
+    await alice.do('POST', `/v1/rooms/${room.id}/invite`, { fqid: '@another:m.example' });
+  });
+
   it('are exact for people of the tenant, and count a person once however many rooms', async () => {
     const [usage] = await a.database.asOwner<{ participants: number }>('select participants from tenant_usage');
     const many = people('q', 4);
@@ -235,14 +270,5 @@ describe('limits at a join from elsewhere', function () {
     await mallory.results(a, [{ kind: 'event', event: mallory.membership(room.room_alias, 'leave', { sender: first }) }]);
     expect(await joinAll([room], [second])).to.deep.equal(['accepted']);
     await membershipComes(alice, room.id, second, 'join');
-  });
-
-  it('hold for bridges that a server brings along, though they are not people', async () => {
-    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { max_foreign_participants_per_room: 2 });
-    const [first = ''] = people('s', 1);
-    const room = await invited([first]);
-    expect(await joinAll([room], [first])).to.deep.equal(['accepted']);
-    const codes = await joinAll([room], ['@bridge-1:m.example', '@bridge-2:m.example', '@bridge-3:m.example']);
-    expect([times(codes, 'accepted'), times(codes, 'SW_FED_CAPACITY')], codes.join(' ')).to.deep.equal([1, 2]);
   });
 });
