@@ -210,6 +210,7 @@ export const LIMITS = Object.freeze({
   submissionNoticesMax: 200,
   backfillMax: 1_000,
   membersAnswerMax: 5_000,
+  withheldShownMax: 100,
   peerHoldMs: 30 * 86_400_000,
   peerBackoffMinMs: 2_000,
   peerBackoffMaxMs: 3_600_000,

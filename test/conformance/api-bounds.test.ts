@@ -35,6 +35,7 @@ const SCHEMA_BOUNDS: readonly (readonly [file: string, member: string, keyword: 
   ['new-bridge', 'name', 'maxLength', LIMITS.nameCharsMax],
   ['rotate-secret', 'grace_seconds', 'maximum', LIMITS.bridgeGraceMaxMs / 1000],
   ['backfill-request', 'limit', 'maximum', LIMITS.backfillMax],
+  ['room-federation', 'withheld', 'maxItems', LIMITS.withheldShownMax],
   ['federation-policy-change', 'max_backfill_events_per_request', 'maximum', LIMITS.backfillMax],
   ['ai-config-change', 'enabled_models', 'maxItems', LIMITS.aiModelsMax],
   ['ai-config-change', 'system_prompt_templates', 'maxItems', LIMITS.aiPromptsMax],

@@ -1,7 +1,11 @@
 import { compactVerify, importJWK } from 'jose';
 import { expect } from 'chai';
-import type { RoomFederationView } from '../../src/flows/api/federation-admin.js';
-import { eventually, federatedPair, sharedRoom, type Gateway } from '../support/gateway.js';
+import type { RoomFederationView, RoomPeerView } from '../../src/flows/api/federation-admin.js';
+import { federatedRoom } from '../support/federated.js';
+import { eventually, federatedPair, gateways, sharedRoom, type Gateway } from '../support/gateway.js';
+import { HostilePeer } from '../support/hostile-peer.js';
+import { Person } from '../support/people.js';
+import { refusedWith } from '../support/scripted-peer.js';
 
 describe('GET /v1/admin/rooms/{room_id}/federation', function () {
   this.timeout(60_000);
@@ -44,5 +48,42 @@ describe('GET /v1/admin/rooms/{room_id}/federation', function () {
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key.replace('ed25519:', ''), 'base64').toString('base64url') };
     const { payload } = await compactVerify(peer?.receipt?.jws ?? '', await importJWK(jwk, 'EdDSA'));
     expect(JSON.parse(Buffer.from(payload).toString())).to.include({ room: home.room_alias, seq: home.head.seq, hash: home.head.hash });
+  });
+});
+
+describe('the withheld places of a room of a.example, as its administrators see them', function () {
+  this.timeout(60_000);
+  let a: Gateway;
+  let mallory: HostilePeer;
+
+  before(async () => {
+    mallory = await HostilePeer.listen('m.example');
+    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url } })) as [Gateway];
+    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { allowed_peers: ['m.example'] });
+  });
+  after(async () => {
+    await a.end();
+    await mallory.close();
+  });
+
+  it('are those that a peer cannot take, with its code', async () => {
+    const alice = await Person.of(a, 'alice');
+    const room = await federatedRoom(alice);
+    await alice.do('POST', `/v1/rooms/${room.id}/invite`, { fqid: '@mallory:m.example' });
+    await eventually(async () => mallory.items('member', room.room_alias).length === 1);
+    expect(await mallory.results(a, [{ kind: 'event', event: mallory.membership(room.room_alias, 'join') }])).to.deep.equal([{ status: 'accepted' }]);
+    const peer = async (): Promise<RoomPeerView | undefined> => {
+      const { head, peers } = await a.ask<RoomFederationView>('admin', 'GET', `/v1/admin/rooms/${room.id}/federation`);
+      return peers[0]?.receipt?.seq === head.seq ? peers[0] : undefined;
+    };
+    expect((await eventually(peer)).withheld).to.deep.equal([]);
+
+    mallory.scripted.script = (item) => {
+      const indigestible = item.kind === 'log' && item.run.entries.some((entry) => entry.form === 'event' && entry.event.event.content['body'] === 'indigestible');
+      return indigestible ? refusedWith('SW_BAD_SCHEMA', false) : mallory.scripted.honest(item);
+    };
+    await alice.says(room.id, 'indigestible');
+    const { receipt, withheld } = await eventually(peer);
+    expect(withheld).to.deep.equal([{ seq: receipt?.seq, code: 'SW_BAD_SCHEMA' }]);
   });
 });

@@ -123,6 +123,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'LanesRepository.nextTime': ({ lanes }, ctx) => lanes.nextTime(ctx, IDS.peerConsumer, 500, 1_000),
   'LanesRepository.move': ({ lanes }, ctx) => lanes.move(ctx, IDS.peerConsumer, [MOVE], 9),
   'LanesRepository.withheld': ({ lanes }, ctx) => lanes.withheld(ctx, IDS.room, IDS.peerConsumer, 1, 10),
+  'LanesRepository.lastWithheld': ({ lanes }, ctx) => lanes.lastWithheld(ctx, IDS.room, 10),
 
   'LogRepository.append': ({ log }, ctx) => log.append(ctx, [ITEM], 50, 1_000),
   'LogRepository.appendRun': ({ log }, ctx) => log.appendRun(ctx, { roomId: IDS.mirror, nowMs: 50, firstSeq: 2, prevHash: HEAD_HASH, items: [RUN_ITEM] }),
@@ -134,6 +135,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'LogRepository.find': ({ log }, ctx) => log.find(ctx, IDS.room, IDS.message),
   'LogRepository.findMany': ({ log }, ctx) => log.findMany(ctx, [IDS.message]),
   'LogRepository.firstWithheld': ({ log }, ctx) => log.firstWithheld(ctx, IDS.mirror),
+  'LogRepository.lastWithheld': ({ log }, ctx) => log.lastWithheld(ctx, IDS.mirror, 10),
   'LogRepository.withheldBetween': ({ log }, ctx) => log.withheldBetween(ctx, IDS.mirror, 1, 10),
   'LogRepository.lastReaction': ({ log }, ctx) => log.lastReaction(ctx, IDS.room, IDS.message, IDS.fqid, '+'),
   'LogRepository.run': ({ log }, ctx) => log.run(ctx, IDS.room, 0, 10),

@@ -36,7 +36,8 @@ export class HostilePeer {
   readonly url: string;
 
   private constructor(
-    readonly fake: FakePeer,
+    /** What it makes of what is sent to it. */
+    readonly scripted: ScriptedPeer,
     private readonly http: Server,
     /** What `/.well-known/scaiwave/server` answers; a test may put something else in its place. */
     public document: () => Buffer,
@@ -48,14 +49,18 @@ export class HostilePeer {
     const scripted = new ScriptedPeer(name, () => Date.now());
     const http = createServer();
     await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-    const peer = new HostilePeer(scripted.fake, http, () => scripted.fake.document());
+    const peer = new HostilePeer(scripted, http, () => scripted.fake.document());
     http.on('request', (request, response) => {
-      peer.answer(scripted, request).then(
+      peer.answer(request).then(
         ({ status, body }) => response.writeHead(status, { 'content-type': 'application/json' }).end(body),
         () => response.writeHead(500).end(),
       );
     });
     return peer;
+  }
+
+  get fake(): FakePeer {
+    return this.scripted.fake;
   }
 
   get server(): ServerName {
@@ -123,13 +128,13 @@ export class HostilePeer {
     return this.received.filter((item): item is Extract<WireItem, { kind: K }> => item.kind === kind && roomOf(item) === room);
   }
 
-  private async answer(scripted: ScriptedPeer, request: IncomingMessage): Promise<{ readonly status: number; readonly body: Buffer }> {
+  private async answer(request: IncomingMessage): Promise<{ readonly status: number; readonly body: Buffer }> {
     if (request.url === DESCRIPTOR_PATH) return { status: 200, body: this.document() };
     if (request.url !== ENDPOINTS.send) return { status: 404, body: Buffer.from('{}') };
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
-    const reply = await scripted.exchange({ destination: this.server, method: 'POST', target: ENDPOINTS.send, headers: {}, body });
+    const reply = await this.scripted.exchange({ destination: this.server, method: 'POST', target: ENDPOINTS.send, headers: {}, body });
     this.received.push(...(JSON.parse(body.toString('utf8')) as WireBatch).items);
     return { status: reply.status, body: Buffer.from(reply.body) };
   }

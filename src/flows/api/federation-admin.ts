@@ -62,12 +62,20 @@ export interface BackfillView {
   readonly withheld: number;
 }
 
+/** A place without content, and why. */
+export interface WithheldPlaceView {
+  readonly seq: number;
+  readonly code: string;
+}
+
 export interface RoomPeerView {
   readonly server_name: string;
   /** What goes to this server: the log, what concerns its invited people, or our own events for their home. */
   readonly carries: 'log' | 'invitations' | 'submissions';
   /** Its latest receipt, as it signed it and what it says. */
   readonly receipt: { readonly seq: number; readonly hash: string; readonly jws: string } | null;
+  /** The last places that we withhold from it, newest first. */
+  readonly withheld: readonly WithheldPlaceView[];
   readonly frozen: string | null;
   /** The signed statement that contradicts our log. */
   readonly proof: string | null;
@@ -83,6 +91,8 @@ export interface RoomFederationView {
   /** The signed statement that contradicts our log. */
   readonly proof: string | null;
   readonly head: { readonly seq: number; readonly hash: string };
+  /** The last places that are withheld here, newest first. */
+  readonly withheld: readonly WithheldPlaceView[];
   readonly peers: readonly RoomPeerView[];
 }
 

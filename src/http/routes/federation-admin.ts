@@ -127,7 +127,7 @@ function roomRoutes(api: FederationAdminApi): readonly Route[] {
       method: 'GET',
       path: '/v1/admin/rooms/{room_id}/federation',
       who: 'tenant_admin',
-      summary: 'How far the log of a room has come here, and how far every peer has proved to have it.',
+      summary: 'How far the log of a room has come here, how far every peer has proved to have it, and which places are withheld.',
       params: ROOM,
       reply: one<RoomFederationView>('api/room-federation'),
       handle: ({ caller, params }) => api.roomFederation(caller, params.room_id),

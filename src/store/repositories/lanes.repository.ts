@@ -213,6 +213,17 @@ export class LanesRepository {
     );
     return new Map(rows.map(({ seq, code }) => [seq, code]));
   }
+
+  /** The last places of a room that are left out for each of its consumers, newest first. */
+  async lastWithheld(ctx: TenantContext, roomId: RoomId, limitEach: number): Promise<readonly { readonly consumer_id: string; readonly seq: number; readonly code: string }[]> {
+    return this.tx.prepared(
+      'lane_withheld_last',
+      `select w.consumer_id, w.seq, w.code from lanes l cross join lateral
+         (select o.* from lane_withheld o where o.tenant_id = l.tenant_id and o.room_id = l.room_id and o.consumer_id = l.consumer_id order by o.seq desc limit $3) w
+       where l.tenant_id = $1 and l.room_id = $2 order by w.consumer_id, w.seq desc`,
+      [ctx.tenantId, roomId, limitEach],
+    );
+  }
 }
 
 const AS_NEW = { end_seq: null, frozen: null, proof: null, refused_code: null, refused_times: 0, run_limit: null, rest_until: null, accepted_at: null } as const;

@@ -157,6 +157,12 @@ export class LogRepository {
     return (await this.tx.prepared<{ seq: number | null }>('log_first_withheld', text, [ctx.tenantId, roomId]))[0]?.seq ?? undefined;
   }
 
+  /** The last places of a room whose content is not kept here, newest first, with the code that says why. */
+  async lastWithheld(ctx: TenantContext, roomId: RoomId, limit: number): Promise<readonly { readonly seq: number; readonly code: string }[]> {
+    const text = "select seq, reason as code from entries where tenant_id = $1 and room_id = $2 and state = 'withheld' order by seq desc limit $3";
+    return this.tx.prepared('log_last_withheld', text, [ctx.tenantId, roomId, limit]);
+  }
+
   /** Places of a stretch whose content is not kept here, each with whether it would still hold: no later entry of its (type, target). */
   async withheldBetween(ctx: TenantContext, roomId: RoomId, from: number, to: number): Promise<ReadonlyMap<number, boolean>> {
     const rows = await this.tx.prepared<{ seq: number; holds: boolean }>(

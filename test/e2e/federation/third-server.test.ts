@@ -1,10 +1,12 @@
 import { expect } from 'chai';
+import type { RoomFederationView } from '../../../src/flows/api/federation-admin.js';
 import { accept, befriend, bring, equalHeads, federatedRoom, heard, membershipComes, memberships, PATIENCE_MS } from '../../support/federated.js';
 import { eventually, gateways, type Gateway } from '../../support/gateway.js';
 import { Person, type RoomSeen } from '../../support/people.js';
 import { expectRefusal } from '../../support/refusals.js';
 
 interface Withheld {
+  readonly seq: string;
   readonly event_type: string;
   readonly reason: string;
 }
@@ -28,7 +30,7 @@ describe('a room of a.example with members of b.example and c.example', function
   after(() => Promise.all([a.end(), b.end(), c.end()]));
 
   const allow = (node: Gateway, ...peers: readonly string[]) => node.ask('admin', 'PUT', '/v1/admin/federation/policy', { allowed_peers: peers });
-  const withheldAt = (room: string) => b.database.asOwner<Withheld>("select event_type, reason from entries where room_id = $1 and state = 'withheld' order by seq", [room]);
+  const withheldAt = (room: string) => b.database.asOwner<Withheld>("select seq, event_type, reason from entries where room_id = $1 and state = 'withheld' order by seq", [room]);
 
   it('shows each what the others say, verified by the author’s own key', async () => {
     const room = await federatedRoom(alice);
@@ -74,6 +76,11 @@ describe('a room of a.example with members of b.example and c.example', function
     expect((await withheldAt(atB)).map(({ event_type }) => event_type)).to.include('swp.room.message');
     const [kept] = await b.database.asOwner<{ count: string }>("select count(*) as count from entries where room_id = $1 and state = 'withheld' and (jws is not null or content is not null)", [atB]);
     expect(Number(kept?.count)).to.equal(0);
+    const withheld = await withheldAt(atB);
+    const shown = (await b.ask<RoomFederationView>('admin', 'GET', `/v1/admin/rooms/${atB}/federation`)).withheld;
+    expect(shown.map(({ code }) => code)).to.deep.equal(withheld.map(({ reason }) => reason));
+    expect(shown.map(({ seq }) => seq), 'newest first').to.deep.equal(withheld.map(({ seq }) => Number(seq)).reverse());
+    for (const [node, id] of [[a, room.id], [c, atC]] as const) expect(await node.ask('admin', 'GET', `/v1/admin/rooms/${id}/federation`)).to.deep.include({ withheld: [] });
   });
 
   it('fills what was withheld in its place, people included, when the server is accepted and an administrator asks', async () => {
