@@ -59,7 +59,7 @@ export class FlowsProcess {
   }
 
   async group(by: Caller, roomType: 'group' | 'public' = 'public'): Promise<string> {
-    const room = await this.flows.rooms.create(by, { roomType, isPublic: roomType === 'public', name: 'A room', topic: null, workspaceId: null, visibility: 'normal', readRoleSlugs: [] });
+    const room = await this.flows.rooms.create(by, { roomType, isPublic: roomType === 'public', name: 'A room', topic: null, workspaceId: null, visibility: 'normal', history: 'invite', readRoleSlugs: [] });
     return room.id;
   }
 

@@ -18,6 +18,8 @@ export interface RoomView {
   readonly is_public: boolean;
   readonly scope_kind: 'incognito' | null;
   readonly visibility: 'normal' | 'restricted';
+  /** What newcomers read: from their invitation, or from the first entry on. */
+  readonly history: 'invite' | 'beginning';
   readonly workspace_id: string | null;
   /** `null` when the creator is not known here. */
   readonly creator_id: string | null;
@@ -70,6 +72,7 @@ export interface NewRoom {
   readonly isPublic: boolean;
   readonly workspaceId: string | null;
   readonly visibility: 'normal' | 'restricted';
+  readonly history: 'invite' | 'beginning';
   readonly readRoleSlugs: readonly string[];
 }
 

@@ -46,7 +46,7 @@ export class ApplyRun {
         result.push(one);
         continue;
       }
-      const applied = await outcomeOf(applyState(ctx, repositories, snapshot.room, { event: entry.event.event, seq: entry.seq, at: entry.at }, nowMs));
+      const applied = await outcomeOf(applyState(ctx, repositories, { ...snapshot.room, ...facts }, { event: entry.event.event, seq: entry.seq, at: entry.at }, nowMs));
       result.push(applied instanceof GatewayError ? withhold(one, applied.code) : one);
       if (applied instanceof GatewayError) continue;
       facts = { ...facts, ...applied.facts };

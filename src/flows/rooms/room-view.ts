@@ -19,6 +19,7 @@ export function roomView(row: RoomListRow): RoomView {
     is_public: row.visibility === 'public',
     scope_kind: row.room_type === 'incognito' ? 'incognito' : null,
     visibility: row.visibility === 'restricted' ? 'restricted' : 'normal',
+    history: row.history,
     workspace_id: null,
     creator_id: row.creator_id,
     home: row.home,

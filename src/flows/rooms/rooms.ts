@@ -40,6 +40,7 @@ export class Rooms implements RoomsApi {
       creator: caller.fqid,
       visibility: room.visibility === 'restricted' ? 'restricted' : isPublic ? 'public' : 'private',
       readRoleSlugs: room.readRoleSlugs,
+      history: room.history,
       name: room.name,
       topic: room.topic,
       joined: [caller.fqid],

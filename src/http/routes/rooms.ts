@@ -23,6 +23,7 @@ interface NewRoomBody {
   readonly workspace_id?: string | null;
   readonly scope_kind?: 'incognito' | null;
   readonly visibility?: 'normal' | 'restricted';
+  readonly history?: 'invite' | 'beginning';
   readonly read_role_slugs?: readonly string[];
 }
 
@@ -43,6 +44,7 @@ function newRoom(given: NewRoomBody): NewRoom {
     topic: given.topic ?? null,
     workspaceId: given.workspace_id ?? null,
     visibility: given.visibility ?? 'normal',
+    history: given.history ?? 'invite',
     readRoleSlugs: given.read_role_slugs ?? [],
   };
 }

@@ -258,7 +258,7 @@ describe('the work of a sidekick', function () {
   });
 
   it('is not given in rooms that keep things to themselves, nor by another sidekick’s room', async () => {
-    const incognito = await process.flows.rooms.create(ann, { roomType: 'incognito', isPublic: false, name: null, topic: null, workspaceId: null, visibility: 'normal', readRoleSlugs: [] });
+    const incognito = await process.flows.rooms.create(ann, { roomType: 'incognito', isPublic: false, name: null, topic: null, workspaceId: null, visibility: 'normal', history: 'invite', readRoleSlugs: [] });
     expect(await outcome(() => spawnIn(process, ann, incognito.id))).to.equal('SW_ROOM_TYPE_INVARIANT');
     const { spawned } = await begun();
     expect(await outcome(() => spawnIn(process, ann, spawned.sidekick_room_id))).to.equal('SW_ROOM_TYPE_INVARIANT');

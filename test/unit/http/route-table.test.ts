@@ -46,9 +46,9 @@ interface Given {
 type Case = readonly [name: string, given: Given, of: string, args: readonly unknown[]];
 
 const USER_CASES: readonly Case[] = [
-  ['POST /v1/rooms', { body: {} }, 'rooms.create', [{ roomType: 'group', isPublic: false, name: null, topic: null, workspaceId: null, visibility: 'normal', readRoleSlugs: [] }]],
-  ['POST /v1/rooms', { body: { scope_kind: 'incognito', name: 'x' } }, 'rooms.create', [{ roomType: 'incognito', isPublic: false, name: 'x', topic: null, workspaceId: null, visibility: 'normal', readRoleSlugs: [] }]],
-  ['POST /v1/rooms', { body: { room_type: 'public', topic: 't', visibility: 'restricted', read_role_slugs: ['a'] } }, 'rooms.create', [{ roomType: 'public', isPublic: true, name: null, topic: 't', workspaceId: null, visibility: 'restricted', readRoleSlugs: ['a'] }]],
+  ['POST /v1/rooms', { body: {} }, 'rooms.create', [{ roomType: 'group', isPublic: false, name: null, topic: null, workspaceId: null, visibility: 'normal', history: 'invite', readRoleSlugs: [] }]],
+  ['POST /v1/rooms', { body: { scope_kind: 'incognito', name: 'x' } }, 'rooms.create', [{ roomType: 'incognito', isPublic: false, name: 'x', topic: null, workspaceId: null, visibility: 'normal', history: 'invite', readRoleSlugs: [] }]],
+  ['POST /v1/rooms', { body: { room_type: 'public', topic: 't', visibility: 'restricted', history: 'beginning', read_role_slugs: ['a'] } }, 'rooms.create', [{ roomType: 'public', isPublic: true, name: null, topic: 't', workspaceId: null, visibility: 'restricted', history: 'beginning', readRoleSlugs: ['a'] }]],
   ['POST /v1/rooms/dm', { body: { participant_id: UUID } }, 'rooms.openDm', [UUID]],
   ['POST /v1/me/federated-dms', { body: { fqid: '@bob:b.example' } }, 'rooms.openFederatedDm', ['@bob:b.example']],
   ['GET /v1/rooms', { query: 'limit=7&offset=14' }, 'rooms.list', [{ limit: 7, offset: 14 }]],
@@ -257,6 +257,7 @@ describe('the table of routes', () => {
   const refused: readonly (readonly [title: string, name: string, given: Given, code: string])[] = [
     ['an incognito room that is public', 'POST /v1/rooms', { body: { room_type: 'public', scope_kind: 'incognito' } }, 'SW_ROOM_TYPE_INVARIANT'],
     ['a group that is public', 'POST /v1/rooms', { body: { room_type: 'group', is_public: true } }, 'SW_ROOM_TYPE_INVARIANT'],
+    ['a room with a history of its own kind', 'POST /v1/rooms', { body: { history: 'yesterday' } }, 'SW_BAD_SCHEMA'],
     ['a room made as a direct one', 'POST /v1/rooms', { body: { room_type: 'dm' } }, 'SW_BAD_SCHEMA'],
     ['a name that is too long', 'PUT /v1/rooms/{room_id}/name', { body: { name: 'x'.repeat(LIMITS.nameCharsMax + 1) } }, 'SW_BAD_SCHEMA'],
     ['an empty name', 'PUT /v1/rooms/{room_id}/name', { body: { name: '' } }, 'SW_BAD_SCHEMA'],
