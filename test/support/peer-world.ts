@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Egress } from '../../src/egress/egress.js';
 import { policyOf, type FederationPolicy } from '../../src/kernel/federation-policy.js';
 import { parseServerName, type ServerName } from '../../src/kernel/ids.js';
-import type { Log, Meter } from '../../src/kernel/ports.js';
+import type { Cache, Log, Meter } from '../../src/kernel/ports.js';
 import { silentLog, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import { CarriedKeys } from '../../src/peering/carried-keys.js';
@@ -59,11 +59,13 @@ export interface ProcessParts {
   readonly database: TestDatabase;
   readonly clock: TestClock;
   readonly source: DescriptorSource;
+  /** Its own, unless given. */
+  readonly cache?: Cache;
 }
 
 const TEST_ONLY_MASTER_KEY = Buffer.alloc(32, 7);
 
-export function peerProcess({ database, clock, source }: ProcessParts): PeerProcess {
+export function peerProcess({ database, clock, source, cache = new LocalCache(clock) }: ProcessParts): PeerProcess {
   const store = new Store(database.database);
   const meter = new CountingMeter();
   const alarms: string[] = [];
@@ -72,7 +74,6 @@ export function peerProcess({ database, clock, source }: ProcessParts): PeerProc
   const memory = new PeerMemory({ store, clock, log, meter });
   const fetches = new DescriptorFetches({ contract, source, clock, meter });
   const directory = new PeerDirectory({ memory, fetches, clock, log });
-  const cache = new LocalCache(clock);
   const tenants = new TenantDirectory(store, clock);
   const rejections = new Rejections({ store, cache, clock, randomness: systemRandomness, meter });
   return {

@@ -108,6 +108,23 @@ describe('a signed request to a.example', function () {
     await unchanged(async () => expectCode(await mallory.call(a, whole), 'SW_FED_REPLAY', 'the same nonce'));
   });
 
+  it('that is sent again to a node that lost its nonces is answered, and does nothing twice', async () => {
+    const alice = await Person.of(a, 'alice');
+    const room = await federatedRoom(alice);
+    await alice.do('POST', `/v1/rooms/${room.id}/invite`, { fqid: '@mallory:m.example' });
+    expect(await mallory.results(a, [{ kind: 'event', event: mallory.membership(room.room_alias, 'join') }])).to.deep.equal([{ status: 'accepted' }]);
+    const event = mallory.event(room.room_alias);
+    const whole = { body: JSON.stringify({ batch_id: 'forgotten', items: [{ kind: 'event', event }] }), nonce: 'f'.repeat(32) };
+    expect((await mallory.call(a, whole)).body.data?.results).to.deep.equal([{ status: 'accepted' }]);
+    await a.stop();
+    await a.start();
+    await unchanged(async () => {
+      const { status, body } = await mallory.call(a, whole);
+      expect(status).to.equal(200);
+      expect(body.data?.results?.[0]).to.include({ status: 'duplicate', event_hash: hash('sha256', event, 'hex') });
+    });
+  });
+
   it('is taken when its clock is 59 seconds off, and refused at 62, either way', async () => {
     const call = (offMs: number) => mallory.call(a, { body: JSON.stringify({ batch_id: 'clock', items: [{ kind: 'event', event: mallory.event(room) }] }), nowMs: Date.now() + offMs });
     for (const offMs of [-58_000, 58_000]) expect((await call(offMs)).status, `${offMs}`).to.equal(200);

@@ -6,6 +6,7 @@ import type { ServerName } from '../../../src/kernel/ids.js';
 import type { RateStanding } from '../../../src/kernel/rates.js';
 import { LIMITS, TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
+import { LocalCache } from '../../../src/store/cache/local-cache.js';
 import type { PeerCallWhole } from '../../../src/verify/peer-head.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FakePeer, type CallOptions } from '../../support/fake-peer.js';
@@ -128,6 +129,20 @@ describe('a request of another server', () => {
     expect(await verified(call)).to.equal('ok');
     expect(await verified(call)).to.equal('SW_FED_REPLAY');
     expect((await rows('rejections')).map(({ code, server_name: server }) => ({ code, server }))).to.deep.equal([{ code: 'SW_FED_REPLAY', server: peer.server }]);
+  });
+
+  it('is accepted, and its repeat too, where nobody can say whether it was here before; a metric counts both', async () => {
+    const full = new LocalCache(clock, 0);
+    const amnesiac = peerProcess({ database, clock, source: async (server) => answered(server), cache: full });
+    await amnesiac.directory.fetchNow(ctx, peer.server);
+    expect(await full.setIfAbsent(ctx, 'nonce', 'any', 1_000)).to.equal('unknown');
+    const call = peer.call(home);
+    expect((await amnesiac.verifier.verify(call)).origin).to.equal(peer.server);
+    expect(amnesiac.meter.of('fed_nonce_unknown_total')).to.equal(1);
+    expect((await amnesiac.verifier.verify(call)).origin).to.equal(peer.server);
+    expect(amnesiac.meter.of('fed_nonce_unknown_total')).to.equal(2);
+    expect(amnesiac.meter.of('fed_requests_refused_total')).to.equal(0);
+    expect(await rows('rejections')).to.deep.equal([]);
   });
 
   it('of a server with the longest name there is has its rejections like any other', async () => {
