@@ -13,6 +13,7 @@ import type { ConsumerKind } from '../../../src/store/repositories/consumers.rep
 import type { Store } from '../../../src/store/store.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { asItIs, LaneWorld, oneTurn } from '../../support/lane-world.js';
+import { PeerLaneWorld } from '../../support/peer-lane-world.js';
 import { named, newTenant, peerProcess, type PeerProcess } from '../../support/peer-world.js';
 import { TestClock } from '../../support/test-clock.js';
 import { byTheWallClock } from '../../support/wall-clock.js';
@@ -83,6 +84,22 @@ describe('Workers of the log', function () {
     await until(() => positions.size === rounds);
     expect([...positions.values()].sort((a, b) => a - b)).to.deep.equal(Array.from({ length: rounds }, (_, n) => n + 1));
     await until(async () => (await store.read(ctx, ({ consumers }) => consumers.find(ctx, STREAM_CONSUMER_ID)))?.position === rounds);
+  });
+
+  it('miss nothing of what a peer is owed with hints off, neither of our rooms nor of theirs', async () => {
+    const stage = await PeerLaneWorld.on(database);
+    const ours = await stage.mirrored(0);
+    const theirs = await stage.world.room(stage.peer.server, 'mirrored');
+    await stage.world.lane(theirs, stage.consumer, 'peer', 'submit');
+    const submitted = () => stage.peer.items.flat().flatMap((item) => (item.kind === 'event' ? [item.event.event.content['body']] : []));
+    worker(new Map([['peer', stage.lane]])).start();
+    const numbers = [1, 2, 3, 4, 5];
+    for (const n of numbers) {
+      await stage.world.say(ours, [`ours ${n}`]);
+      await stage.world.say(theirs, [`theirs ${n}`]);
+      await until(async () => (await stage.laneOf(ours)).cursor === n && submitted().length === n);
+    }
+    expect(submitted()).to.deep.equal(numbers.map((n) => `theirs ${n}`));
   });
 
   it('lose no wake-up that comes while a turn ends', async () => {

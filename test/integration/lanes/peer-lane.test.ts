@@ -1,15 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { GatewayError } from '../../../src/kernel/errors.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentLog, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemRandomness } from '../../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
-import { ReceiptCheck } from '../../../src/lanes/check-receipts.js';
-import { PeerLane, peerConsumerId } from '../../../src/lanes/peer-lane.js';
-import { ParcelSender } from '../../../src/lanes/send-parcels.js';
-import { UnreachedHome } from '../../../src/lanes/unreached-home.js';
 import type { TurnOutcome } from '../../../src/lanes/write-turn.js';
-import { PeerClient } from '../../../src/peering/signed-call.js';
 import { hashText } from '../../../src/protocol/chain.js';
 import { verifyJws } from '../../../src/protocol/jws.js';
 import { admitPublicKey, generateSigningKey } from '../../../src/protocol/keys.js';
@@ -17,25 +10,27 @@ import type { SendItem } from '../../../src/protocol/send.js';
 import type { EntryRow } from '../../../src/store/repositories/entry-row.js';
 import type { LaneRow } from '../../../src/store/repositories/lanes.repository.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
-import { contract } from '../../support/fixtures.js';
-import { asItIs, LaneWorld, oneTurn, type LaneRoom } from '../../support/lane-world.js';
-import { newTenant, peerProcess, type PeerProcess } from '../../support/peer-world.js';
-import { refusedWith, reply, ScriptedPeer } from '../../support/scripted-peer.js';
-import { TestClock } from '../../support/test-clock.js';
+import type { LaneWorld} from '../../support/lane-world.js';
+import { type LaneRoom } from '../../support/lane-world.js';
+import type { PeerProcess } from '../../support/peer-world.js';
+import type { ScriptedPeer } from '../../support/scripted-peer.js';
+import { refusedWith } from '../../support/scripted-peer.js';
+import type { TestClock } from '../../support/test-clock.js';
+import { PeerLaneWorld } from '../../support/peer-lane-world.js';
 
 const HOUR_MS = 3_600_000;
 
 describe('The lane to a peer', function () {
   this.timeout(30_000);
   let database: TestDatabase;
+  let stage: PeerLaneWorld;
   let clock: TestClock;
   let peer: ScriptedPeer;
   let parts: PeerProcess;
   let ctx: TenantContext;
   let world: LaneWorld;
-  let lane: PeerLane;
   let consumer: string;
-  let refused: string[];
+  let refused: readonly string[];
 
   before(async () => {
     database = await freshDatabase();
@@ -43,59 +38,17 @@ describe('The lane to a peer', function () {
   after(() => database.drop());
 
   beforeEach(async () => {
-    clock = new TestClock(Date.now());
-    peer = new ScriptedPeer('b.example', () => clock.nowMs());
-    parts = peerProcess({ database, clock, source: async () => peer.fake.document() });
-    ctx = await asItIs(parts.store, await newTenant(parts, `a-${randomUUID().slice(0, 8)}.example`));
-    world = new LaneWorld(parts.store, ctx, await parts.keys.current(ctx), clock);
-    consumer = peerConsumerId(peer.server);
-    refused = [];
-    const exchange: typeof peer.exchange = async (request) => {
-      try {
-        return await peer.exchange(request);
-      } catch (error) {
-        if (error instanceof GatewayError) throw error;
-        throw new GatewayError('SW_FED_PEER_UNREACHABLE', 'scripted', { cause: error });
-      }
-    };
-    const client = new PeerClient({ keys: parts.keys, exchange, clock, randomness: systemRandomness });
-    lane = new PeerLane({
-      store: parts.store,
-      keys: parts.keys,
-      directory: parts.directory,
-      sender: new ParcelSender({ client, contract, randomness: systemRandomness }),
-      receipts: new ReceiptCheck({ contract, directory: parts.directory, store: parts.store, clock }),
-      onRefused: async (_ctx, _repositories, { entry, code }) => void refused.push(`${entry.event_id} ${code}`),
-      unreachedHome: new UnreachedHome({ store: parts.store, timers: systemTimers, log: silentLog }),
-      clock,
-      randomness: { fraction: () => 0.5 },
-      log: silentLog,
-      meter: parts.meter,
-    });
+    stage = await PeerLaneWorld.on(database);
+    ({ clock, peer, parts, ctx, world, consumer, refused } = stage);
   });
 
-  /** One turn, whenever it would come. */
-  async function turn(during?: () => Promise<void>): Promise<TurnOutcome | undefined> {
-    await database.asOwner('update consumers set due_at = now() where tenant_id = $1 and consumer_id = $2', [ctx.tenantId, consumer]);
-    return oneTurn(parts.store, ctx, consumer, lane, clock, during);
-  }
+  const turn = (during?: () => Promise<void>): Promise<TurnOutcome | undefined> => stage.turn(during);
+  const laneOf = (room: LaneRoom): Promise<LaneRow> => stage.laneOf(room);
+  const mirrored = (texts: number): Promise<LaneRoom> => stage.mirrored(texts);
 
   async function turns(outcome: TurnOutcome, most = 30): Promise<void> {
     for (let n = 0; n < most; n += 1) if ((await turn()) === outcome) return;
     throw new Error(`no turn ended as ${outcome}`);
-  }
-
-  async function laneOf(room: LaneRoom): Promise<LaneRow> {
-    const row = await parts.store.read(ctx, ({ lanes }) => lanes.find(ctx, room.roomId, consumer));
-    if (row === undefined) throw new Error('no lane');
-    return row;
-  }
-
-  async function mirrored(texts: number): Promise<LaneRoom> {
-    const room = await world.room();
-    await world.lane(room, consumer, 'peer', 'log');
-    await world.say(room, Array.from({ length: texts }, (_, n) => `text ${n}`));
-    return room;
   }
 
   const sent = (): readonly SendItem[] => peer.items.at(-1) ?? [];
@@ -334,58 +287,6 @@ describe('The lane to a peer', function () {
       peer.whole = () => 'away';
       await turn();
       expect((await entries(room))[0]).to.include({ state: 'refused', reason: 'SW_FED_SUBMISSION_EXPIRED' });
-    });
-  });
-
-  describe('when the request as a whole fails', () => {
-    it('counts an attempt and leaves every cursor', async () => {
-      const room = await mirrored(2);
-      peer.whole = () => 'away';
-      expect(await turn()).to.equal('failed');
-      expect(await turn()).to.equal('failed');
-      const row = await parts.store.read(ctx, ({ consumers }) => consumers.find(ctx, consumer));
-      expect(row).to.include({ attempts: 2, last_error: 'SW_FED_PEER_UNREACHABLE' });
-      expect((await laneOf(room)).cursor).to.equal(0);
-      peer.whole = undefined;
-      expect(await turn()).to.equal('idle');
-      expect(await parts.store.read(ctx, ({ consumers }) => consumers.find(ctx, consumer))).to.include({ attempts: 0, last_error: null, failing_since: null });
-    });
-
-    it('waits as long as it is told, and an hour where the answer is final', async () => {
-      await mirrored(1);
-      const dueIn = async (): Promise<number> => {
-        const [row] = await database.asOwner<{ s: number }>('select extract(epoch from due_at - now())::float8 as s from consumers where tenant_id = $1 and consumer_id = $2', [ctx.tenantId, consumer]);
-        return row?.s ?? 0;
-      };
-      peer.whole = () => reply(429, { error: { code: 'SW_RATE_LIMIT_EXCEEDED', message: '' } }, { 'retry-after': '120' });
-      await turn();
-      expect(await dueIn()).to.be.within(115, 121);
-      peer.whole = () => reply(403, { error: { code: 'SW_FED_PEER_DENIED', message: '' } });
-      await turn();
-      expect(await dueIn()).to.be.within(3_590, 3_601);
-    });
-
-    it('sends parcel by parcel what is refused for its content, and blames one room only', async () => {
-      const [bad, good] = [await mirrored(1), await mirrored(1)];
-      peer.whole = ({ items }) => (items.some((item) => 'room' in item && item.room.includes(bad.roomId)) ? reply(400, { error: { code: 'SW_BAD_SCHEMA', message: '' } }) : undefined);
-      await turn();
-      expect((await laneOf(good)).cursor).to.equal(1);
-      expect(await laneOf(bad)).to.include({ cursor: 0, refused_code: 'SW_BAD_SCHEMA' });
-    });
-
-    it('blames no room of a peer that is broken for all', async () => {
-      const rooms = [await mirrored(1), await mirrored(1)];
-      peer.whole = () => reply(500, { error: { code: 'SW_INTERNAL', message: '' } });
-      for (let n = 0; n < 12; n += 1) expect(await turn()).to.equal('failed');
-      for (const room of rooms) expect(await laneOf(room)).to.include({ cursor: 0, refused_code: null, frozen: null });
-      expect(await database.asOwner('select 1 from lane_withheld where tenant_id = $1', [ctx.tenantId])).to.deep.equal([]);
-    });
-
-    it('takes an answer with too few results for no answer', async () => {
-      const room = await mirrored(1);
-      peer.whole = (batch) => reply(200, { data: { batch_id: batch.batch_id, results: [] } });
-      expect(await turn()).to.equal('failed');
-      expect((await laneOf(room)).cursor).to.equal(0);
     });
   });
 });
