@@ -127,10 +127,10 @@ describe('two tenants of one node', function () {
   });
 });
 
-describe('a mirror and its home without hints', function () {
+describe('a lane to which something is owed again', function () {
   this.timeout(60_000);
 
-  it('miss nothing: the poll finds what is due', async () => {
+  it('is found by the poll, though nobody hinted, and goes on', async () => {
     const [a, b] = await federatedPair();
     const alice = await Person.of(a, 'alice');
     const bob = await Person.of(b, 'bob');
