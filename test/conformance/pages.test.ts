@@ -122,6 +122,14 @@ describe('the pages and the code say the same', () => {
     expect(forgotten([`planted${'Max'}`])).to.have.length(1);
   });
 
+  it('each file of vectors is loaded by a suite', () => {
+    const loading = [...typescriptFiles('test/conformance'), ...typescriptFiles('test/support/fixtures.ts')].map(({ text }) => text).join('\n');
+    const loaded = new Set([...loading.matchAll(/\b(?:fixture|casesOf)(?:<[^()]*>)?\('([a-z-]+)'\)/g)].map((match) => `${match[1]}.json`));
+    const unread = (files: readonly string[]): readonly string[] => files.filter((file) => file.endsWith('.json') && !loaded.has(file));
+    expect(unread(filesOf('fixtures'))).to.deep.equal([]);
+    expect(unread([...filesOf('fixtures'), `${'planted'}.json`])).to.deep.equal(['planted.json']);
+  });
+
   it('each event type has a schema for its content', () => {
     const schemas = filesOf('specs/schemas/federation/content').map((file) => file.replace(/\.json$/, ''));
     expect(differences(schemas, Object.values(EVENT_TYPES))).to.deep.equal([]);
