@@ -101,6 +101,7 @@ async function start(config: Config, { checkReplies = false, transferIdleMs = LI
   const { port } = await server.listen(config.port, config.host);
   opened.add({ close: () => server.stop() });
   worker?.start();
+  scaikey.start();
 
   publicUrl = config.publicUrl ?? `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`;
   const welcome = welcomeLines(config, publicUrl, storage.place, await core.tenantMaker.list());

@@ -11,6 +11,7 @@ import { ReconcileDirectory } from '../flows/scaikey/reconcile-directory.js';
 import { ReconcilePartners } from '../flows/scaikey/reconcile-partners.js';
 import { ReconcilePeople } from '../flows/scaikey/reconcile-people.js';
 import { RunBook } from '../flows/scaikey/run-book.js';
+import { SyncAtStandstill } from '../flows/scaikey/sync-at-standstill.js';
 import { SyncScaikey } from '../flows/scaikey/sync-scaikey.js';
 import { Fleet } from '../flows/tenancy/fleet.js';
 import { FleetPlaces } from '../flows/tenancy/fleet-places.js';
@@ -34,6 +35,8 @@ export interface Identities {
   readonly events: ScaikeyEventsApi;
   /** undefined without an application of our own at ScaiKey. */
   readonly duty: Duty | undefined;
+  /** Begins to look after the node while no tenant is active, if that is a part of this process. */
+  start(): void;
   close(): Promise<void>;
 }
 
@@ -45,10 +48,16 @@ export function composeScaikey(parts: IdentityParts & { readonly contract: Contr
   const events = new ReceiveScaikeyEvent({ ...keepers, verify, directory: core.tenants, clock, meter });
   const asking = openScaikeyAdmin(parts, 'admin:read');
   const sync = asking && composeSync(parts, asking.admin);
+  const { timers, log } = parts;
+  const standstill = sync && config.roles.includes('scheduler') ? new SyncAtStandstill({ look: (signal) => sync.atStandstill(signal), pauseMs: () => sync.pauseMs(), timers, log }) : undefined;
   return {
     events,
     duty: sync && ((ctx, signal) => sync.turn(ctx, signal)),
-    close: async () => asking?.close(),
+    start: () => standstill?.start(),
+    async close() {
+      await standstill?.stop();
+      await asking?.close();
+    },
   };
 }
 

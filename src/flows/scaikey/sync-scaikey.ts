@@ -32,7 +32,7 @@ const JITTER = 0.1;
 /** What concerns no single tenant. */
 const OF_THE_NODE = ['directory', 'partners'] as const;
 
-/** Holds the node against ScaiKey: as the duty of each tenant, and all at once when an operator asks. */
+/** Holds the node against ScaiKey: as the duty of each tenant, at a standstill of all, and at once when an operator asks. */
 export class SyncScaikey {
   constructor(private readonly deps: SyncScaikeyDeps) {}
 
@@ -53,7 +53,23 @@ export class SyncScaikey {
     }
     if (await attempt('people', (runs) => this.deps.people.run(ctx, runs, signal, this.#count))) return true;
     if (failures.length > 0) throw failures[0];
+    return this.pauseMs();
+  }
+
+  /** Until the next run. */
+  pauseMs(): number {
     return LIMITS.scaikeySyncPeriodMs * (1 - JITTER + 2 * JITTER * this.deps.randomness.fraction());
+  }
+
+  /** In place of the duties while no tenant is active. Several processes may do it at once: the second changes nothing. */
+  async atStandstill(signal: AbortSignal): Promise<void> {
+    if ((await this.#host()) !== undefined) return;
+    const system = systemContext('list-tenants');
+    const [eldest] = await this.deps.store.spanning(system, (all) => all.tenants(system));
+    const ctx = eldest && (await this.deps.tenants.byId({ tenantId: eldest.tenant_id })).ctx;
+    if (ctx !== undefined && !(await this.deps.runs.isDue(ctx, 'directory'))) return;
+    const runs = ctx === undefined ? unkeptRuns(this.deps.clock) : this.deps.runs.of(ctx, 'directory');
+    while (await this.#attempt('directory', runs, (open) => this.deps.directory.run(open, signal, this.#count))) signal.throwIfAborted();
   }
 
   /** Everything now. One tenant's trouble keeps no other from its turn; tells whose could not be done. */

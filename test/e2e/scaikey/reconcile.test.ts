@@ -208,4 +208,65 @@ describe('the duty that reconciles with ScaiKey', function () {
     await eventually(async () => (await world.people('tnt_acme')).length === 1);
     await world.close();
   });
+
+  it('brings the first tenant of a node that has none', async () => {
+    const world = await ScaikeyWorld.open({});
+    world.scaikey.tenant('tnt_acme');
+    world.scaikey.user('usr_anna', 'tnt_acme');
+    await restart(world);
+    await eventually(async () => (await world.people('tnt_acme')).length === 1);
+    await world.close();
+  });
+
+  it('resumes the only tenant once ScaiKey has it active again, and then its duties', async () => {
+    const world = await ScaikeyWorld.open({});
+    const acme = world.scaikey.tenant('tnt_acme');
+    await world.tell('tenant.created', 'tnt_acme', 'tnt_acme', { slug: 'acme', status: 'ACTIVE' });
+    await eventually(async () => world.scaikey.asked.includes('GET /api/v1/admin/users/'));
+    Object.assign(acme, { status: 'SUSPENDED' });
+    await world.tell('tenant.updated', 'tnt_acme', 'tnt_acme', { status: 'SUSPENDED' });
+    await longAgo(world);
+    await restart(world);
+    await eventually(async () => (await endedRuns(world)) > 0);
+    expect((await world.tenants()).map(({ status }) => status), 'ScaiKey still bars it').to.deep.equal(['suspended']);
+
+    Object.assign(acme, { status: 'ACTIVE' });
+    world.scaikey.user('usr_anna', 'tnt_acme');
+    await longAgo(world);
+    await restart(world);
+    await eventually(async () => (await world.tenants()).every(({ status }) => status === 'active'));
+    await eventually(async () => (await world.people('tnt_acme')).length === 1);
+    await world.close();
+  });
+
+  it('leaves one to its suspension that somebody here has suspended', async () => {
+    const world = await ScaikeyWorld.open({});
+    world.scaikey.tenant('tnt_acme');
+    await world.tell('tenant.created', 'tnt_acme', 'tnt_acme', { slug: 'acme', status: 'ACTIVE' });
+    await eventually(async () => world.scaikey.asked.includes('GET /api/v1/admin/users/'));
+    await world.node.database.asOwner("update tenants set status = 'suspended'");
+    await longAgo(world);
+    await restart(world);
+    await eventually(async () => (await endedRuns(world)) > 0);
+    expect((await world.tenants()).map(({ status }) => status)).to.deep.equal(['suspended']);
+    await world.close();
+  });
+
+  /** What a process does at its start it does every 10 minutes. */
+  async function restart(world: ScaikeyWorld): Promise<void> {
+    await world.node.stop();
+    await world.node.start();
+  }
+
+  /** What was heard and done so far, an hour ago. */
+  async function longAgo(world: ScaikeyWorld): Promise<void> {
+    await world.node.database.asOwner('update scaikey_facts set standing_at = standing_at - 3600000000, described_at = described_at - 3600000000');
+    await world.node.database.asOwner('update scaikey_runs set last_ok = last_ok - 3600000');
+  }
+
+  /** How many runs for all tenants have ended in the last minute. */
+  async function endedRuns(world: ScaikeyWorld): Promise<number> {
+    const [row] = await world.node.database.asOwner<{ ended: number }>("select count(*)::integer as ended from scaikey_runs where part = 'directory' and last_ok > $1", [Date.now() - 60_000]);
+    return row?.ended ?? 0;
+  }
 });
