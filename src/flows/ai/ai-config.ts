@@ -11,11 +11,9 @@ import type { AiCatalogue } from './ai-catalogue.js';
 import type { AiKeys } from './ai-keys.js';
 import { toldChanges } from './told-changes.js';
 
-const HINT_CHARS = 4;
-
 export interface AiConfigDeps {
   readonly store: Pick<Store, 'read' | 'transact'>;
-  readonly safe: Pick<AiSafe, 'seal' | 'open'>;
+  readonly safe: Pick<AiSafe, 'seal'>;
   readonly keys: Pick<AiKeys, 'nodeKey'>;
   readonly catalogue: Pick<AiCatalogue, 'require' | 'forget'>;
 }
@@ -74,14 +72,12 @@ export class AiConfig implements AiConfigApi {
 
   async #view(ctx: TenantContext, ai: Repositories['ai']): Promise<AiConfigView> {
     const settings = aiSettingsOf(await ai.settings(ctx));
-    const sealed = await ai.sealedKey(ctx);
     return {
       default_model: settings.defaultModel,
       enabled_models: settings.enabledModels,
       system_prompt_templates: settings.promptTemplates,
       scaigrid_auth_mode: settings.authMode,
-      scaigrid_api_key_set: sealed !== null,
-      scaigrid_api_key_hint: sealed === null ? null : `…${this.deps.safe.open(ctx, sealed).slice(-HINT_CHARS)}`,
+      scaigrid_api_key_set: (await ai.sealedKey(ctx)) !== null,
     };
   }
 }

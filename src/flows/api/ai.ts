@@ -4,14 +4,13 @@ import type { LocalId } from '../../kernel/ids.js';
 import type { Page, PageRequest } from './page.js';
 import type { ParticipantView } from './participants.js';
 
-/** The documented settings; of the key only whether there is one, and its last characters. */
+/** The documented settings; of the key only whether there is one. */
 export interface AiConfigView {
   readonly default_model: string | null;
   readonly enabled_models: readonly string[];
   readonly system_prompt_templates: readonly PromptTemplate[];
   readonly scaigrid_auth_mode: ScaigridAuthMode;
   readonly scaigrid_api_key_set: boolean;
-  readonly scaigrid_api_key_hint: string | null;
 }
 
 export interface AiConfigChange extends Partial<Omit<AiSettings, 'studioAllowlist'>> {
