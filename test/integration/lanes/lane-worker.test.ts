@@ -186,6 +186,28 @@ describe('Workers of the log', function () {
     await until(() => positions.size === 1);
   });
 
+  it('give up what is under way for a tenant that is suspended, and write nothing of it', async () => {
+    const signals: AbortSignal[] = [];
+    const waiting: LaneHandler = {
+      retryMs: () => 10,
+      async run({ signal }): Promise<Turn> {
+        signals.push(signal);
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        return { nextMs: null, position: 7 };
+      },
+    };
+    await store.transact(ctx, ({ consumers }) => consumers.wake(ctx, [STREAM_CONSUMER_ID]));
+    const one = worker(new Map([['stream', waiting]]));
+    await one.look();
+    await until(() => signals.length === 1);
+    await pause(LIMITS.leaseRenewMs * 1.5);
+    expect(signals[0]?.aborted, 'active, it may take its time').to.equal(false);
+    await store.transact(ctx, ({ tenants }) => tenants.setStatus(ctx, 'suspended'));
+    await until(() => signals[0]?.aborted === true, LIMITS.leaseRenewMs * 2);
+    await pause(200);
+    expect((await store.read(ctx, ({ consumers }) => consumers.find(ctx, STREAM_CONSUMER_ID)))?.position).to.equal(0);
+  });
+
   it('back off from a handler that throws, and keep its code', async () => {
     const failing: LaneHandler = { retryMs: () => 3_600_000, run: () => Promise.reject(new Error('broken')) };
     await store.transact(ctx, ({ consumers }) => consumers.wake(ctx, [STREAM_CONSUMER_ID]));
