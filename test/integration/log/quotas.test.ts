@@ -66,6 +66,20 @@ describe('quotas under a hundred calls at once', function () {
     const outside = others.filter((_, index) => first[index] !== 'ok');
     expect(tally(await Promise.all(outside.map((person, index) => outcome(() => at(index).flows.members.join(person, one)))))).to.deep.equal({ SW_ROOM_CAPACITY: 56, ok: 5 });
   });
+
+  it('max_participants: lowered below what is in use it takes nobody away, who is counted goes on everywhere, and nobody new comes in', async () => {
+    const [founder, ann, stranger] = (await at(0).callers(['founder', 'ann', 'stranger'])) as [Caller, Caller, Caller];
+    const [one, two] = [parseRoomId(await at(0).group(founder)), parseRoomId(await at(0).group(founder))];
+    await at(0).flows.members.join(ann, one);
+    await limit({ max_participants: 1 });
+    for (const index of [0, 1]) {
+      expect(await outcome(() => at(index).flows.messages.send(ann, one, { content: { body: `still here, ${index}` }, eventUuid: null, asParticipantId: null }))).to.equal('ok');
+      expect(await outcome(() => at(index).flows.members.join(stranger, one))).to.equal('SW_ROOM_CAPACITY');
+    }
+    expect(await outcome(() => at(1).flows.members.join(ann, two))).to.equal('ok');
+    expect(await outcome(() => at(0).flows.members.join(stranger, two))).to.equal('SW_ROOM_CAPACITY');
+    expect(await used('participants')).to.equal(2);
+  });
 });
 
 describe('the place of a foreign person', function () {

@@ -4,6 +4,7 @@ import type { Caller } from '../../../src/kernel/caller.js';
 import type { ErrorCode } from '../../../src/kernel/errors.js';
 import { parseRoomId, parseTaskId } from '../../../src/kernel/ids.js';
 import type { TenantLimits } from '../../../src/kernel/limits.js';
+import { monthOf } from '../../../src/kernel/utc-month.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { outcome } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
@@ -77,12 +78,50 @@ describe('the slots of sidekicks', function () {
     expect(await outcome(() => spawnIn(at(0), person(5), room))).to.equal('ok');
   });
 
+  it('of one person, lowered below what is in use, break nothing, and hold for that person alone', async () => {
+    const tasks = await Promise.all([0, 1, 2].map((index) => spawnIn(at(index), person(0), room)));
+    await change({ max_sidekicks_per_user: 1 });
+    expect([await counter(), await atWork()]).to.deep.equal([3, 3]);
+    for (const { task_id } of tasks) {
+      for (const index of [0, 1]) expect(await outcome(() => spawnIn(at(index), person(0), room))).to.equal('SW_SIDEKICK_CAPACITY');
+      await at(1).sidekicks.sidekicks.cancel(person(0), parseRoomId(room), parseTaskId(task_id));
+    }
+    expect(await outcome(() => spawnIn(at(0), person(5), room))).to.equal('ok');
+    expect(tally(await spawns(10, () => person(0)))).to.deep.equal({ SW_SIDEKICK_CAPACITY: 9, ok: 1 });
+    expect([await counter(), await atWork()]).to.deep.equal([2, 2]);
+  });
+
+  const standing = (): Promise<unknown> => database.asOwner('select (select count(*) from rooms) as rooms, (select count(*) from participants) as people, (select count(*) from sidekicks) as tasks, u.* from tenant_usage u');
+
   it('refused leave nothing behind: no room, no agent, no task', async () => {
     await change({ max_sidekicks: 0 });
-    const before = await database.asOwner('select (select count(*) from rooms) as rooms, (select count(*) from participants) as people, (select rooms from tenant_usage) as used');
+    const before = await standing();
     expect(await outcome(() => spawnIn(at(0), person(0), room))).to.equal('SW_SIDEKICK_CAPACITY');
-    expect(await database.asOwner('select (select count(*) from rooms) as rooms, (select count(*) from participants) as people, (select rooms from tenant_usage) as used')).to.deep.equal(before);
+    expect(await standing()).to.deep.equal(before);
     expect((await database.asOwner('select 1 from sidekicks')).length).to.equal(0);
+  });
+
+  it('are taken by none of a hundred at once when the tokens of the month are used up, and who is at work goes on', async () => {
+    await spawnIn(at(0), person(0), room);
+    await tend(at(0), person(0));
+    const [task] = handed(at(0));
+    const report = (status: 'running' | 'done', words: object): Promise<unknown> => at(1).sidekicks.sidekickReports.report(parseTaskId(task?.task_id), task?.sidekick_token ?? '', { ...REPORT, status, ...words });
+    await report('running', { progress: 'looking' });
+    const { tenantId } = await at(0).tenant();
+    const nowMs = Date.now();
+    await database.asOwner('insert into ai_usage (tenant_id, month, tokens, as_of) values ($1, $2, 500, $3)', [tenantId, monthOf(nowMs), nowMs]);
+    for (const limit of [0, 499, 500]) {
+      await change({ ai_tokens_monthly_limit: limit });
+      const before = await standing();
+      expect(tally(await spawns(100, person)), `${limit}`).to.deep.equal({ SW_AI_BUDGET_EXCEEDED: 100 });
+      expect(await standing()).to.deep.equal(before);
+    }
+    expect([await counter(), await atWork()]).to.deep.equal([1, 1]);
+    expect(await outcome(() => report('running', { progress: 'still looking' }))).to.equal('ok');
+    expect(await outcome(() => report('done', { result: 'found' }))).to.equal('ok');
+    expect([await counter(), await atWork()]).to.deep.equal([0, 0]);
+    await change({ ai_tokens_monthly_limit: 501 });
+    expect(await outcome(() => spawnIn(at(1), person(0), room))).to.equal('ok');
   });
 
   it('of which the room counts as one of the tenant, while it is open, and the agent as nobody', async () => {
