@@ -30,8 +30,9 @@ export class Plans implements PlansApi {
       const ctx = await currentTenant(caller.ctx, repositories);
       await openJoinedRoom(ctx, repositories, roomId, caller.participantId);
       const last = await repositories.plans.lockCurrent(ctx, roomId);
-      requireRevision(last, writing.revision);
+      // First what no other writer can change: who is told of a conflict may try again.
       requireFewSteps(ctx, writing, last);
+      requireRevision(last, writing.revision);
       return last === undefined || writing.revision === null
         ? this.#begin(ctx, repositories, caller, roomId, last, writing)
         : this.#rewrite(ctx, repositories, last, writing);

@@ -146,6 +146,17 @@ describe('the plan of a room', function () {
     expect((await alice.do<PlanSeen[]>('GET', `/v1/rooms/${room}/plans`)).length).to.equal(1);
   });
 
+  it('has twenty steps and not one more, unless set otherwise, whoever writes at once', async () => {
+    expect((await write({ goal: 'g', steps: steps(20) })).steps.length).to.equal(20);
+    expectRefusal(await tryWrite({ goal: 'g', steps: steps(21), revision: 1 }), 'SW_PLAN_CAPACITY');
+    room = (await alice.room()).id;
+    const counts = Array.from({ length: 100 }, (_, index) => 20 + (index % 2));
+    const answers = await Promise.all(counts.map((count) => tryWrite({ goal: 'g', steps: steps(count) })));
+    expect(tally(answers.filter((_, index) => counts[index] === 21))).to.deep.equal({ SW_PLAN_CAPACITY: 50 });
+    expect(tally(answers.filter((_, index) => counts[index] === 20))).to.deep.equal({ 200: 1, SW_PLAN_CONFLICT: 49 });
+    expect((await alice.do<PlanSeen>('GET', `/v1/rooms/${room}/plan`)).steps.length).to.equal(20);
+  });
+
   it('is listed with those before it, the newest first, and no more than are kept', async () => {
     for (let index = 1; index <= 103; index += 1) await write({ goal: `goal ${index}`, steps: steps(1, 'done') });
     const goals = async (query: string): Promise<readonly string[]> => (await alice.do<PlanSeen[]>('GET', `/v1/rooms/${room}/plans${query}`)).map(({ goal }) => goal);
