@@ -12,9 +12,11 @@ export function makeBridge(gateway: Gateway, room: string, webhook: string): Pro
   return gateway.ask<MadeBridge>('admin', 'POST', '/v1/admin/bridges', { transport: 'custom', direction: 'both', room_id: room, name: 'Other side', outbound_webhook: webhook });
 }
 
-/** What the other side says, signed; answers with the status. */
-export async function bridgedCall(bridge: MadeBridge, eventId: string, text: string): Promise<number> {
+/** What the other side says, signed; answers with the status, or with the code of a refusal. */
+export async function bridgedCall(bridge: MadeBridge, eventId: string, text: string): Promise<number | string> {
   const body = Buffer.from(JSON.stringify(nativeMessage(eventId, text)));
   const headers = { 'content-type': 'application/json', 'x-scaiwave-bridge-signature': signBridgeBody([bridge.shared_secret], Date.now(), body) };
-  return (await fetch(bridge.inbound_url, { method: 'POST', headers, body })).status;
+  const response = await fetch(bridge.inbound_url, { method: 'POST', headers, body });
+  const answer = (await response.json()) as { error?: { code: string } };
+  return answer.error?.code ?? response.status;
 }

@@ -11,6 +11,8 @@ export interface ScriptedAnswer {
   readonly status: number;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** How long it thinks before it answers. */
+  readonly afterMs?: number;
 }
 
 /** A webhook on a real socket that keeps what it got and answers as it is told. */
@@ -38,8 +40,8 @@ export class WebhookReceiver {
         const raw = Buffer.concat(chunks);
         const post = { headers: request.headers, raw, body: JSON.parse(raw.toString()) as ReceivedPost['body'] };
         this.posts.push(post);
-        const { status, body = '', headers = {} } = this.answer(post);
-        response.writeHead(status, { ...headers, connection: 'close' }).end(body);
+        const { status, body = '', headers = {}, afterMs = 0 } = this.answer(post);
+        setTimeout(() => response.writeHead(status, { ...headers, connection: 'close' }).end(body), afterMs);
       });
     });
     this.#server = server;
