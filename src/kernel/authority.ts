@@ -13,6 +13,8 @@ export function voiceOf(home: ServerName): Fqid {
 
 export interface RoomStanding {
   readonly home: ServerName;
+  /** Whom the room's create event names. */
+  readonly creator: Fqid;
   readonly type: RoomType;
   readonly state: RoomState;
   readonly federated: boolean;
@@ -119,11 +121,15 @@ const powerLevels: Rule = (act) => {
   return target.membership === 'join' && target.power < sender.power ? undefined : 'SW_ROOM_FORBIDDEN';
 };
 
+const ofHome: Rule = ({ event, room }) => (serverOf(event.sender) === room.home ? undefined : 'SW_ROOM_FORBIDDEN');
+
 /** Federation and the life of a room belong to the people of its home. */
-const homeAdmin: Rule = (act) => {
-  const low = atLeast(POWER.admin)(act);
-  if (low !== undefined) return low;
-  return serverOf(act.event.sender) === act.room.home ? undefined : 'SW_ROOM_FORBIDDEN';
+const homeAdmin: Rule = (act) => atLeast(POWER.admin)(act) ?? ofHome(act);
+
+/** Who made a room may close it, whatever power they have kept. */
+const roomState: Rule = (act) => {
+  const closesOwn = act.event.content['state'] === 'closed' && act.event.sender === act.room.creator;
+  return closesOwn ? (joined(act) ?? ofHome(act)) : homeAdmin(act);
 };
 
 const bridge: Rule = (act) => {
@@ -203,7 +209,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   [EVENT_TYPES.topic, atLeast(POWER.moderator)],
   [EVENT_TYPES.powerLevels, powerLevels],
   [EVENT_TYPES.federation, homeAdmin],
-  [EVENT_TYPES.state, homeAdmin],
+  [EVENT_TYPES.state, roomState],
   [EVENT_TYPES.bridge, bridge],
 ]);
 

@@ -14,7 +14,7 @@ const OUTSIDE: readonly (Membership | undefined)[] = [undefined, 'invite', 'leav
 const AUTHORS = { home: parseFqid('@alice:a.example'), foreign: parseFqid('@bob:b.example') };
 const OTHER = parseFqid('@olga:a.example');
 const ELSEWHERE = parseFqid('@nina:n.example');
-const OPEN: RoomStanding = { home: HOME, type: 'group', state: 'open', federated: true, isPublic: false };
+const OPEN: RoomStanding = { home: HOME, creator: parseFqid('@carol:a.example'), type: 'group', state: 'open', federated: true, isPublic: false };
 const UNKNOWN_TYPE = 'org.example.poll';
 
 type Row = Readonly<Record<string, string>>;
@@ -60,10 +60,19 @@ function own(to: (power: number) => number): Facts {
   return (author, has) => ({ content: { target: author, power_level: to(has) }, target: { membership: 'join', power: has } });
 }
 
+const toState = (state: string): Facts => () => ({ content: { state } });
+
+function ownRoom(state: string): Facts {
+  return (author) => ({ content: { state }, room: { ...OPEN, creator: author } });
+}
+
 const bridgeOf = (author: Fqid): Fqid => parseFqid(`@bridge-1:${serverOf(author)}`);
 
 const ABOUT: Readonly<Record<string, Facts>> = {
   'the room': () => ({}),
+  'the room, to be closed': toState('closed'),
+  'a room that the author made, to be closed': ownRoom('closed'),
+  'a room that the author made, to be archived': ownRoom('archived'),
   'an own message': related({}),
   'an own message of 24 hours ago': related({ at: NOW_MS - LIMITS.editWindowMs }),
   'an own message of longer ago': related({ at: NOW_MS - LIMITS.editWindowMs - 1 }),

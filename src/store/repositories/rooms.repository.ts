@@ -196,7 +196,7 @@ export class RoomsRepository {
 }
 
 export function standingOf(room: RoomRow): RoomStanding {
-  return { home: room.home, type: room.room_type, state: room.state, federated: room.federated, isPublic: room.visibility === 'public' };
+  return { home: room.home, creator: room.creator, type: room.room_type, state: room.state, federated: room.federated, isPublic: room.visibility === 'public' };
 }
 
 function memberOf(row: MemberRow): RoomMember {

@@ -64,6 +64,18 @@ describe('what is true of a room', () => {
     for (const verb of ['unarchive', 'archive', 'close']) expectRefusal(await alice.try('POST', `/v1/rooms/${room}/${verb}`), 'SW_ROOM_FROZEN');
   });
 
+  it('a room is closed by its creator though they gave up their power, which archives it no more', async () => {
+    await alice.do('PUT', `/v1/rooms/${room}/members/${bob.id}/power-level`, { power_level: 100 });
+    await alice.do('PUT', `/v1/rooms/${room}/members/${alice.id}/power-level`, { power_level: 0 });
+    for (const verb of ['archive', 'unarchive']) expectRefusal(await alice.try('POST', `/v1/rooms/${room}/${verb}`), 'SW_ROOM_FORBIDDEN');
+    expect(await alice.do<RoomSeen>('POST', `/v1/rooms/${room}/close`)).to.deep.include({ state: 'closed' });
+  });
+
+  it('a room is closed by its creator only while they are in it', async () => {
+    await alice.do('POST', `/v1/rooms/${room}/leave`);
+    expectRefusal(await alice.try('POST', `/v1/rooms/${room}/close`), 'SW_NOT_MEMBER');
+  });
+
   it('archive, unarchive and close need the highest power', async () => {
     await alice.do('PUT', `/v1/rooms/${room}/members/${bob.id}/power-level`, { power_level: 99 });
     for (const verb of ['archive', 'unarchive', 'close']) expectRefusal(await bob.try('POST', `/v1/rooms/${room}/${verb}`), 'SW_ROOM_FORBIDDEN');
