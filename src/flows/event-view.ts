@@ -1,3 +1,4 @@
+import { indexMark } from '../kernel/events.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { TimelineRow } from '../store/repositories/timeline.repository.js';
 import type { DeliveryState, EventView } from './api/messages.js';
@@ -18,6 +19,7 @@ export function eventView(ctx: TenantContext, row: TimelineRow): EventView {
     edited_at: edited && row.edited_at !== null ? iso(row.edited_at) : null,
     redacted_at: erased ? iso(row.redacted_at ?? row.created_at) : null,
     foreign_origin: row.foreign_origin,
+    ...indexMark(row.room_type),
     ...(edited && row.content !== null ? { original_content: row.content } : {}),
     ...(row.relates_to === null ? {} : { relates_to_event_id: row.relates_to }),
     ...deliveryOf(ctx, row),

@@ -2,10 +2,10 @@ import type { TenantId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Log, Timer, Timers, Wake } from '../kernel/ports.js';
 import { systemContext, type TenantContext } from '../kernel/tenant-context.js';
-import type { EntryRow } from '../store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 
-export type Follower = (row: EntryRow) => void;
+export type Follower = (row: ToldEntryRow) => void;
 
 interface Followed {
   readonly ctx: TenantContext;

@@ -2,7 +2,7 @@ import { POWER } from '../kernel/authority.js';
 import type { Caller } from '../kernel/caller.js';
 import { ownWireEventId } from '../kernel/derived-ids.js';
 import { GatewayError } from '../kernel/errors.js';
-import { EVENT_TYPES, type JsonObject, type Relation } from '../kernel/events.js';
+import { EVENT_TYPES, indexMark, type IndexMark, type JsonObject, type Relation } from '../kernel/events.js';
 import type { EventId, Fqid, ParticipantId, RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import { contentBytes } from '../protocol/event.js';
@@ -31,6 +31,10 @@ interface Saying {
   readonly relatesTo?: Relation | undefined;
   readonly eventUuid?: string | null;
   readonly as?: ParticipantId | null;
+}
+
+interface Said extends Placed {
+  readonly mark: IndexMark;
 }
 
 /** What people say in rooms, and what they say of it. */
@@ -88,12 +92,14 @@ export class Messages implements MessagesApi {
     return this.#say(caller, room, { type, content, relatesTo: { rel, origin: row.origin, id: row.wire_id }, eventUuid });
   }
 
-  async #say(caller: Caller, room: RoomId, saying: Saying): Promise<Placed> {
+  async #say(caller: Caller, room: RoomId, saying: Saying): Promise<Said> {
     checkContent(saying.content);
     await this.deps.namedMedia.check(caller, saying.content);
     const pen = await this.deps.ownEvents.pen(caller.ctx);
     const { eventUuid } = saying;
-    return this.deps.placeEvent.run(caller.ctx, room, (snapshot) => {
+    let mark: IndexMark = {};
+    const placed = await this.deps.placeEvent.run(caller.ctx, room, (snapshot) => {
+      mark = indexMark(snapshot.room.room_type);
       const speaker = speakerOf(snapshot, caller, saying.as ?? null);
       const content = toWire(saying.content, snapshot.members);
       checkSize(content);
@@ -102,10 +108,11 @@ export class Messages implements MessagesApi {
       const wireId = ownWireEventId(caller.ctx.tenantId, room, caller.participantId, eventUuid);
       return { proven: pen.write(snapshot, { ...draft, wireId }), senderId: speaker.id, dedupeHash: requestHash(saying.type, speaker.fqid, saying.content) };
     });
+    return { ...placed, mark };
   }
 
   /** A fresh message is answered from what was written; a repeat is answered with the first one's row. */
-  async #view(caller: Caller, room: RoomId, saying: Saying, placed: Placed): Promise<EventView> {
+  async #view(caller: Caller, room: RoomId, saying: Saying, placed: Said): Promise<EventView> {
     if (placed.outcome === 'duplicate' || placed.at === null) return this.#one(caller, room, placed.eventId);
     return {
       id: placed.eventId,
@@ -119,6 +126,7 @@ export class Messages implements MessagesApi {
       edited_at: null,
       redacted_at: null,
       foreign_origin: null,
+      ...placed.mark,
     };
   }
 

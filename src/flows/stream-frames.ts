@@ -1,10 +1,10 @@
-import { EVENT_TYPES } from '../kernel/events.js';
-import type { EntryRow } from '../store/repositories/entry-row.js';
+import { EVENT_TYPES, indexMark } from '../kernel/events.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { StreamEvent } from './api/sync.js';
 
 /** An entry as a frame of the WebSocket: what the documented types carry, and for others the event itself. */
-export function frameOf(row: EntryRow): StreamEvent {
-  const base = { type: row.event_type, id: row.event_id, room_id: row.room_id, stream_position: row.stream_position };
+export function frameOf(row: ToldEntryRow): StreamEvent {
+  const base = { type: row.event_type, id: row.event_id, room_id: row.room_id, stream_position: row.stream_position, ...indexMark(row.room_type) };
   const content = row.content ?? {};
   const about = row.relates_to === null ? {} : { event_id: row.relates_to };
   switch (row.event_type) {

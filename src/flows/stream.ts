@@ -4,7 +4,7 @@ import { EVENT_TYPES } from '../kernel/events.js';
 import type { RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { EphemeralMessage, RoomStreams } from '../kernel/ports.js';
-import type { EntryRow } from '../store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 import type { StreamApi, StreamEvent } from './api/sync.js';
 import type { Followers } from './followers.js';
@@ -50,7 +50,7 @@ export class Stream implements StreamApi {
   }
 }
 
-function* framesOf(caller: Caller, rooms: Set<RoomId>, row: EntryRow): Iterable<StreamEvent> {
+function* framesOf(caller: Caller, rooms: Set<RoomId>, row: ToldEntryRow): Iterable<StreamEvent> {
   const aboutMe = row.event_type === EVENT_TYPES.member && row.target === caller.fqid && row.state === 'placed';
   const membership = aboutMe ? row.content?.['membership'] : undefined;
   if (membership === 'join') rooms.add(row.room_id);
@@ -65,7 +65,7 @@ function concerns({ participantId }: Caller, rooms: ReadonlySet<RoomId>, { roomI
 }
 
 interface Piece {
-  readonly row?: EntryRow;
+  readonly row?: ToldEntryRow;
   readonly ephemeral?: EphemeralMessage;
 }
 

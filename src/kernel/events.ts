@@ -37,6 +37,15 @@ export type Membership = 'invite' | 'join' | 'leave' | 'ban' | 'knock';
 export type RoomType = 'group' | 'dm' | 'public' | 'incognito' | 'sidekick';
 export type RoomState = 'open' | 'archived' | 'closed';
 
+/** What every reader of an event is told of its room: nothing of an incognito one may be indexed, summed up or remembered. */
+export interface IndexMark {
+  readonly do_not_index?: true;
+}
+
+export function indexMark(type: RoomType): IndexMark {
+  return type === 'incognito' ? { do_not_index: true } : {};
+}
+
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: JsonValue;

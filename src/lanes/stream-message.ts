@@ -1,10 +1,11 @@
+import { indexMark } from '../kernel/events.js';
 import type { StreamMessage, TenantScope } from '../kernel/ports.js';
-import type { EntryRow } from '../store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 
 const ROOM_TYPES = 'swp.room.';
 
 /** One change of one event, as specs/protocol/streams.md has it. What was erased carries no content. */
-export function streamMessage({ tenantId }: TenantScope, row: EntryRow): StreamMessage {
+export function streamMessage({ tenantId }: TenantScope, row: ToldEntryRow): StreamMessage {
   const erased = row.redacted_by !== null;
   return {
     tenantId,
@@ -27,6 +28,7 @@ export function streamMessage({ tenantId }: TenantScope, row: EntryRow): StreamM
       reason: row.reason,
       origin_ts: row.origin_ts,
       at: row.at,
+      ...indexMark(row.room_type),
     },
   };
 }

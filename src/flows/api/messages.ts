@@ -1,5 +1,5 @@
 import type { Caller } from '../../kernel/caller.js';
-import type { JsonObject } from '../../kernel/events.js';
+import type { IndexMark, JsonObject } from '../../kernel/events.js';
 import type { EventId, ParticipantId, RoomId } from '../../kernel/ids.js';
 import type { CursorPage } from './page.js';
 
@@ -10,7 +10,7 @@ export interface DeliveryState {
   readonly code?: string;
 }
 
-export interface EventView {
+export interface EventView extends IndexMark {
   readonly id: string;
   readonly room_id: string;
   /** `null` for what a room's home says in its own voice. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../kernel/events.js';
+import type { JsonObject, RoomType } from '../../kernel/events.js';
 import type { EventId, Fqid, ParticipantId, RoomId, ServerName, WireEventId } from '../../kernel/ids.js';
 
 /** placed: has a number. pending: waits for its home. refused: the home said no. withheld: a place whose content is not kept here. */
@@ -30,6 +30,11 @@ export interface EntryRow {
   readonly redacted_by: number | null;
   readonly origin_ts: number;
   readonly created_at: number;
+}
+
+/** An entry for readers, who are told what kind of room it is of. */
+export interface ToldEntryRow extends EntryRow {
+  readonly room_type: RoomType;
 }
 
 export type PlacedEntryRow = EntryRow & { readonly seq: number; readonly at: number; readonly chain_hash: Buffer };

@@ -2,7 +2,7 @@ import type { EventId, Fqid, RoomId, ServerName } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
-import type { EntryRow, EntryState, PlacedEntryRow } from './entry-row.js';
+import type { EntryRow, EntryState, PlacedEntryRow, ToldEntryRow } from './entry-row.js';
 import type { AppendItem, AppendOutcome, JudgedRun, RunItem, RunOutcome, RunToAppend } from './log-items.js';
 
 interface AppendRow {
@@ -254,9 +254,10 @@ export class LogRepository {
   }
 
   /** Everything of a tenant after a stream position, for publishers and followers. */
-  async after(ctx: TenantContext, position: number, limit: number): Promise<readonly EntryRow[]> {
-    const text = 'select * from entries where tenant_id = $1 and stream_position > $2 order by stream_position limit $3';
-    return this.tx.prepared<EntryRow>('log_after', text, [ctx.tenantId, position, limit]);
+  async after(ctx: TenantContext, position: number, limit: number): Promise<readonly ToldEntryRow[]> {
+    const text = `select e.*, (select r.room_type from rooms r where r.tenant_id = e.tenant_id and r.room_id = e.room_id) as room_type
+      from entries e where e.tenant_id = $1 and e.stream_position > $2 order by e.stream_position limit $3`;
+    return this.tx.prepared<ToldEntryRow>('log_after', text, [ctx.tenantId, position, limit]);
   }
 
   async position(ctx: TenantContext): Promise<number> {

@@ -2,10 +2,10 @@ import type { JsonObject } from '../../kernel/events.js';
 import type { EventId, ParticipantId, RoomId } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
-import type { EntryRow } from './entry-row.js';
+import type { ToldEntryRow } from './entry-row.js';
 
 /** An entry as its readers see it: with the last edit of it applied. */
-export interface TimelineRow extends EntryRow {
+export interface TimelineRow extends ToldEntryRow {
   readonly edited_content: JsonObject | null;
   readonly edited_at: number | null;
   readonly redacted_at: number | null;
@@ -15,7 +15,8 @@ export interface TimelineRow extends EntryRow {
 
 const COLUMNS = `e.*, edit.edited_content, edit.edited_at,
   (select r.at from entries r where r.tenant_id = e.tenant_id and r.room_id = e.room_id and r.seq = e.redacted_by) as redacted_at,
-  (select h.phase <> 'hosted' from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as was_submitted`;
+  (select h.phase <> 'hosted' from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as was_submitted,
+  (select h.room_type from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as room_type`;
 
 /** The last edit of a message, and only one that its own sender wrote. */
 const WITH_LAST_EDIT = `

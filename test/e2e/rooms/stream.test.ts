@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { systemRandomness } from '../../../src/kernel/system-ports.js';
 import { gateways, type Gateway } from '../../support/gateway.js';
 import { tokenOf } from '../../support/http-caller.js';
-import { Person } from '../../support/people.js';
+import { Person, type EventSeen } from '../../support/people.js';
 import { testScaikey, type TestScaikey } from '../../support/scaikey.js';
 import { StreamClient } from '../../support/stream-client.js';
 import { byTheWallClock } from '../../support/wall-clock.js';
@@ -70,6 +70,26 @@ describe('the stream of a person', () => {
     expect(await stream.next((one) => one['type'] === 'swp.room.reaction')).to.deep.include({ event_id: id, emoji: '🎉', sender_id: alice.id });
     await alice.do('POST', `/v1/rooms/${room}/events/${id}/redact`, { reason: 'spam' });
     expect(await stream.next((one) => one['type'] === 'swp.room.redaction')).to.deep.include({ event_id: id, redacted_by: alice.id, reason: 'spam' });
+  });
+
+  it('marks all of an incognito room as not to be indexed, and so do its answers, its messages and sync', async () => {
+    const hidden = (await alice.room({ room_type: 'incognito' })).id;
+    await alice.brings(hidden, bob);
+    const sent = await alice.says(hidden, 'between us');
+    expect(sent).to.have.property('do_not_index', true);
+    await alice.do('POST', `/v1/rooms/${hidden}/events/${sent.id}/reactions`, { emoji: '+' });
+    const ordinary = await alice.says(room, 'for everybody');
+    expect(ordinary).not.to.have.property('do_not_index');
+    await stream.next((one) => one['id'] === ordinary.id);
+    const told = stream.frames.filter((one) => typeof one['id'] === 'string');
+    expect(new Set(told.filter((one) => one['room_id'] === hidden).map((one) => one['type']))).to.deep.equal(new Set(['swp.room.member', 'swp.room.message', 'swp.room.reaction']));
+    const marked = (events: readonly object[]): unknown[] => events.map((one) => ('do_not_index' in one ? one.do_not_index : undefined));
+    for (const one of told) expect(marked([one]), String(one['type'])).to.deep.equal([one['room_id'] === hidden ? true : undefined]);
+    const read = await bob.do<EventSeen[]>('GET', `/v1/rooms/${hidden}/messages`);
+    const { events } = await bob.do<{ events: (EventSeen & { room_id: string })[] }>('GET', '/v1/sync?timeout=0&limit=500');
+    expect(new Set(marked(read))).to.deep.equal(new Set([true]));
+    expect(new Set(marked(events.filter((one) => one.room_id === hidden)))).to.deep.equal(new Set([true]));
+    expect(new Set(marked(events.filter((one) => one.room_id !== hidden)))).to.deep.equal(new Set([undefined]));
   });
 
   for (const verb of ['kick', 'ban'] as const) {

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import { parseEventId, parseFqid, parseRoomId, parseServerName, parseTenantId, parseWireEventId } from '../../../src/kernel/ids.js';
 import { streamMessage } from '../../../src/lanes/stream-message.js';
-import type { EntryRow } from '../../../src/store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../../../src/store/repositories/entry-row.js';
 
 const UUID = '11111111-1111-4111-8111-111111111111';
 const SCOPE = { tenantId: parseTenantId(UUID) };
-const ROW: EntryRow = {
+const ROW: ToldEntryRow = {
   stream_position: 7, room_id: parseRoomId(`room-${UUID}`), seq: 3, at: 5, event_id: parseEventId(`evt-${UUID}`), origin: parseServerName('a.example'),
   wire_id: parseWireEventId(UUID), event_type: 'swp.room.message.edit', sender: parseFqid('@alice:a.example'), sender_id: null, foreign_origin: null,
   event_hash: Buffer.alloc(32), dedupe_hash: Buffer.alloc(32), chain_hash: Buffer.alloc(32), jws: 'a.b.c', content: { body: 'hello' }, target: null, relates_to: null, via: [],
-  state: 'placed', reason: null, redacted_by: null, origin_ts: 4, created_at: 5,
+  room_type: 'group', state: 'placed', reason: null, redacted_by: null, origin_ts: 4, created_at: 5,
 };
 
 describe('An event on the room streams', () => {
@@ -21,6 +21,11 @@ describe('An event on the room streams', () => {
 
   it('keeps a foreign type whole', () => {
     expect(streamMessage(SCOPE, { ...ROW, event_type: 'org.example.poll' }).kind).to.equal('org.example.poll');
+  });
+
+  it('says of an event of an incognito room that it is not to be indexed, and of no other', () => {
+    expect(streamMessage(SCOPE, { ...ROW, room_type: 'incognito' }).payload).to.include({ do_not_index: true });
+    expect(streamMessage(SCOPE, ROW).payload).not.to.have.property('do_not_index');
   });
 
   it('never carries the content of an erased event, nor the signed text of any', () => {
