@@ -2,8 +2,8 @@ import type { AuditEntry } from '../kernel/audit.js';
 import { eventIdOf } from '../kernel/derived-ids.js';
 import { GatewayError, outcomeOf } from '../kernel/errors.js';
 import { EVENT_TYPES, isStateType } from '../kernel/events.js';
-import type { RelatedEvent } from '../kernel/authority.js';
-import type { EventId, RoomId } from '../kernel/ids.js';
+import { targetOf, type RelatedEvent } from '../kernel/authority.js';
+import type { EventId, ParticipantId, RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
@@ -150,7 +150,14 @@ export function viewOf(snapshot: RoomSnapshot, proposal: Proposal): LocalView {
   const { proven, act: _act, ...view } = proposal;
   const senderId = proposal.senderId ?? snapshot.members.get(proven.event.sender)?.participantId;
   if (senderId === undefined) throw new GatewayError('SW_NOT_MEMBER', proven.event.sender);
-  return { ...view, senderId };
+  return { about: aboutOf(snapshot, proven, senderId), ...view, senderId };
+}
+
+/** The person a `.member` event is about, as far as the room knows them. */
+function aboutOf({ members }: RoomSnapshot, { event }: ProvenEvent, senderId: ParticipantId | null): ParticipantId | undefined {
+  const target = event.type === EVENT_TYPES.member ? targetOf(event) : undefined;
+  if (target === event.sender) return senderId ?? undefined;
+  return target === undefined ? undefined : members.get(target)?.participantId;
 }
 
 /** Throws the code of an outcome that is none. */

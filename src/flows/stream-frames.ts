@@ -4,7 +4,7 @@ import type { StreamEvent } from './api/sync.js';
 
 /** An entry as a frame of the WebSocket: what the documented types carry, and for others the event itself. */
 export function frameOf(row: ToldEntryRow): StreamEvent {
-  const base = { type: row.event_type, id: row.event_id, room_id: row.room_id, stream_position: row.stream_position, ...indexMark(row.room_type) };
+  const base = { type: row.event_type, id: row.event_id, room_id: row.room_id, stream_position: row.stream_position, ...indexMark(row.room_type), ...deliveryOf(row) };
   const content = row.content ?? {};
   const about = row.relates_to === null ? {} : { event_id: row.relates_to };
   switch (row.event_type) {
@@ -23,7 +23,11 @@ export function frameOf(row: ToldEntryRow): StreamEvent {
         content,
         origin_ts: Math.floor(row.origin_ts / 1_000),
         foreign_origin: row.foreign_origin,
-        ...(row.state === 'placed' ? {} : { delivery: { state: row.state, ...(row.reason === null ? {} : { code: row.reason }) } }),
       };
   }
+}
+
+/** What has no place yet, or gets none, is not to be taken for what has. */
+function deliveryOf({ state, reason }: ToldEntryRow): object {
+  return state === 'placed' ? {} : { delivery: { state, ...(reason === null ? {} : { code: reason }) } };
 }

@@ -174,7 +174,6 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'MembersRepository.list': ({ members }, ctx) => members.list(ctx, IDS.room, PAGE),
   'MembersRepository.one': ({ members }, ctx) => members.one(ctx, IDS.room, IDS.person),
   'MembersRepository.roomsOf': ({ members }, ctx) => members.roomsOf(ctx, IDS.person),
-  'MembersRepository.idOf': ({ members }, ctx) => members.idOf(ctx, IDS.room, IDS.fqid),
   'MembersRepository.countBridgesOf': ({ members }, ctx) => members.countBridgesOf(ctx, IDS.mirror, IDS.peer),
   'MembersRepository.countForeignJoined': ({ members }, ctx) => members.countForeignJoined(ctx, IDS.room),
   'MembersRepository.countInvitedBy': ({ members }, ctx) => members.countInvitedBy(ctx, IDS.mirror, IDS.foreign),

@@ -1,9 +1,9 @@
 import type { Caller } from '../../kernel/caller.js';
-import { invitationIdOf } from '../../kernel/derived-ids.js';
+import { federatedShadowId, invitationIdOf } from '../../kernel/derived-ids.js';
 import { GatewayError } from '../../kernel/errors.js';
 import { EVENT_TYPES, type JsonObject, type Membership } from '../../kernel/events.js';
-import { parseLogName, serverOf, type Fqid, type ParticipantId, type RoomId } from '../../kernel/ids.js';
-import { fqidOfRow, isBehindBridge } from '../../store/repositories/participants.repository.js';
+import { localIdOf, parseLogName, serverOf, type Fqid, type ParticipantId, type RoomId } from '../../kernel/ids.js';
+import { fqidOfRow, isBehindBridge, type ParticipantRow } from '../../store/repositories/participants.repository.js';
 import type { Store } from '../../store/store.js';
 import type { InvitationView } from '../api/invitations.js';
 import type { Page, PageRequest } from '../api/page.js';
@@ -34,7 +34,7 @@ export class Members implements MembersApi {
   }
 
   async join(caller: Caller, room: RoomId): Promise<MembershipView> {
-    return this.#move(caller, room, caller.fqid, 'join', null);
+    return this.#move(caller, room, self(caller), 'join', null);
   }
 
   async rejoin(caller: Caller, room: RoomId): Promise<MembershipView> {
@@ -42,13 +42,14 @@ export class Members implements MembersApi {
   }
 
   async leave(caller: Caller, room: RoomId, reason: string | null): Promise<MembershipView> {
-    return this.#move(caller, room, caller.fqid, 'leave', reason);
+    return this.#move(caller, room, self(caller), 'leave', reason);
   }
 
   async invite(caller: Caller, room: RoomId, person: PersonRef, reason: string | null): Promise<InvitationView> {
-    const fqid = await this.#fqid(caller, person);
+    const whom = await this.#whom(caller, person);
+    const { fqid } = whom;
     if (serverOf(fqid) !== caller.ctx.serverName) await this.deps.knownPeers.meet(caller.ctx, serverOf(fqid));
-    const { at } = await this.#write(caller, room, EVENT_TYPES.member, memberContent(fqid, 'invite', reason));
+    const { at } = await this.#write(caller, room, EVENT_TYPES.member, memberContent(fqid, 'invite', reason), whom.id);
     const view = await this.deps.views.one(caller, room);
     const id = invitationIdOf(caller.ctx.tenantId, parseLogName(view.room_alias), fqid);
     return sentInvitation(view, { id, at, inviter: caller.fqid, invitee: fqid, reason });
@@ -67,25 +68,25 @@ export class Members implements MembersApi {
   }
 
   async setPower(caller: Caller, roomId: RoomId, participant: ParticipantId, power: number): Promise<MemberView> {
-    const target = await this.#fqid(caller, { participantId: participant });
+    const { fqid: target } = await this.#whom(caller, { participantId: participant });
     await this.#write(caller, roomId, EVENT_TYPES.powerLevels, { target, power_level: power });
     const row = await this.deps.store.read(caller.ctx, ({ members }) => members.one(caller.ctx, roomId, participant));
     if (row === undefined) throw new GatewayError('SW_PARTICIPANT_NOT_FOUND', participant);
     return memberView(row);
   }
 
-  async #move(caller: Caller, room: RoomId, target: Fqid, membership: Membership, reason: string | null): Promise<MembershipView> {
-    const profile = await this.#profile(caller, target, membership);
-    await this.#write(caller, room, EVENT_TYPES.member, { ...memberContent(target, membership, reason), ...profile });
-    const person = await this.deps.store.read(caller.ctx, ({ members }) => members.idOf(caller.ctx, room, target));
-    return { room_id: room, participant_id: person ?? caller.participantId, membership };
+  async #move(caller: Caller, room: RoomId, { fqid, id }: Whom, membership: Membership, reason: string | null): Promise<MembershipView> {
+    const profile = await this.#profile(caller, fqid, membership);
+    await this.#write(caller, room, EVENT_TYPES.member, { ...memberContent(fqid, membership, reason), ...profile }, id);
+    return { room_id: room, participant_id: id, membership };
   }
 
-  async #write(caller: Caller, room: RoomId, type: string, content: JsonObject): ReturnType<PlaceEvent['run']> {
+  async #write(caller: Caller, room: RoomId, type: string, content: JsonObject, about?: ParticipantId): ReturnType<PlaceEvent['run']> {
     const pen = await this.deps.ownEvents.pen(caller.ctx);
     return this.deps.placeEvent.run(caller.ctx, room, (snapshot) => ({
       proven: pen.write(snapshot, { sender: caller.fqid, type, content }),
       senderId: caller.participantId,
+      ...(about === undefined ? {} : { about }),
     }));
   }
 
@@ -96,19 +97,32 @@ export class Members implements MembersApi {
     return row === undefined ? {} : { display_name: row.display_name, avatar_url: row.avatar_url };
   }
 
-  async #other(caller: Caller, person: PersonRef): Promise<Fqid> {
-    const fqid = await this.#fqid(caller, person);
-    if (fqid === caller.fqid) throw new GatewayError('SW_BAD_REQUEST', 'self', { publicDetail: 'To go yourself, leave.' });
-    return fqid;
+  async #other(caller: Caller, person: PersonRef): Promise<Whom> {
+    const whom = await this.#whom(caller, person);
+    if (whom.fqid === caller.fqid) throw new GatewayError('SW_BAD_REQUEST', 'self', { publicDetail: 'To go yourself, leave.' });
+    return whom;
   }
 
-  async #fqid({ ctx }: Caller, person: PersonRef): Promise<Fqid> {
-    if ('fqid' in person) return person.fqid;
-    const row = await this.deps.store.read(ctx, ({ participants }) => participants.find(ctx, person.participantId));
+  /** A person of another server may be one whom nobody here has met yet. */
+  async #whom({ ctx }: Caller, person: PersonRef): Promise<Whom> {
+    if ('fqid' in person && serverOf(person.fqid) !== ctx.serverName) return { fqid: person.fqid, id: federatedShadowId(ctx.tenantId, person.fqid) };
+    const row = await this.deps.store.read(ctx, ({ participants }): Promise<ParticipantRow | undefined> =>
+      'fqid' in person ? participants.findByName(ctx, localIdOf(person.fqid), ctx.serverName) : participants.find(ctx, person.participantId),
+    );
     // Whoever stands for a person behind a bridge can be named, but is no member and comes into no room.
-    if (row === undefined || isBehindBridge(row)) throw new GatewayError('SW_PARTICIPANT_NOT_FOUND', person.participantId);
-    return fqidOfRow(row);
+    if (row === undefined || isBehindBridge(row)) throw new GatewayError('SW_PARTICIPANT_NOT_FOUND', 'fqid' in person ? person.fqid : person.participantId);
+    return { fqid: fqidOfRow(row), id: row.participant_id };
   }
+}
+
+/** A person by both of their names. */
+interface Whom {
+  readonly fqid: Fqid;
+  readonly id: ParticipantId;
+}
+
+function self({ fqid, participantId }: Caller): Whom {
+  return { fqid, id: participantId };
 }
 
 function memberContent(target: Fqid, membership: Membership, reason: string | null): JsonObject {

@@ -79,11 +79,6 @@ export class MembersRepository {
     return (await this.tx.prepared<{ room_id: RoomId }>('members_rooms_of', text, [ctx.tenantId, person])).map((row) => row.room_id);
   }
 
-  async idOf(ctx: TenantContext, roomId: RoomId, fqid: Fqid): Promise<ParticipantId | undefined> {
-    const text = 'select participant_id from members where tenant_id = $1 and room_id = $2 and fqid = $3';
-    return (await this.tx.prepared<{ participant_id: ParticipantId }>('members_id_of', text, [ctx.tenantId, roomId, fqid]))[0]?.participant_id;
-  }
-
   /** Joined people of other servers, counted for the policy's cap; bridges among their members are none. */
   async countForeignJoined(ctx: TenantContext, roomId: RoomId): Promise<number> {
     const text = `select count(*) as n from members where tenant_id = $1 and room_id = $2 and membership = 'join' and server_name <> $3 and not starts_with(fqid, $4)`;

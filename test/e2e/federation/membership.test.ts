@@ -1,8 +1,10 @@
 import { expect } from 'chai';
-import { bring, accept, equalHeads, federatedRoom, headOf, heard, invitationTo, invitationsOf, joinedRoom, membershipComes, memberships, PATIENCE_MS, roomsOf, timeline } from '../../support/federated.js';
+import { bring, accept, equalHeads, federatedRoom, headOf, heard, invitationTo, invitationsOf, joinedRoom, membershipComes, memberships, participantOf, PATIENCE_MS, roomsOf, timeline } from '../../support/federated.js';
 import { eventually, federatedPair, type Gateway } from '../../support/gateway.js';
+import { tokenOf } from '../../support/http-caller.js';
 import { Person, type RoomSeen } from '../../support/people.js';
 import { expectRefusal } from '../../support/refusals.js';
+import { StreamClient, type Frame } from '../../support/stream-client.js';
 
 describe('people of b.example in rooms of a.example', function () {
   this.timeout(60_000);
@@ -46,6 +48,37 @@ describe('people of b.example in rooms of a.example', function () {
     await eventually(async () => Object.keys(await memberships(bob, there)).length === 2);
     expect(await memberships(bob, there)).to.deep.equal({ [alice.fqid]: 'join', [bob.fqid]: 'join' });
     await equalHeads(room.room_alias, a, b);
+  });
+
+  it('see who comes and goes by the ids of their own tenant, also while the home has not said so yet', async () => {
+    const room = await federatedRoom(alice);
+    const there = await bring(alice, room, bob);
+    const alicesShadow = await participantOf(bob, there, alice.fqid);
+    const dora = await Person.of(a, 'dora');
+    const stream = await StreamClient.open(b, tokenOf('bob'));
+    try {
+      const framesOf = async (target: string, membership: string): Promise<Frame[]> => {
+        await stream.next((one) => one['target'] === target && one['membership'] === membership && one['delivery'] === undefined, PATIENCE_MS);
+        return stream.frames.filter((one) => one['target'] === target && one['membership'] === membership);
+      };
+      await bob.do('POST', `/v1/rooms/${there}/invite`, { participant_id: carol.id });
+      const [pending, placed] = await framesOf(carol.fqid, 'invite');
+      expect(pending).to.deep.include({ type: 'swp.room.member', room_id: there, participant_id: carol.id, changed_by: bob.id, delivery: { state: 'pending' } });
+      expect(placed).to.deep.include({ id: pending?.['id'], participant_id: carol.id, changed_by: bob.id });
+
+      await bob.do('POST', `/v1/rooms/${there}/invite`, { fqid: dora.fqid });
+      const [asked, given] = await framesOf(dora.fqid, 'invite');
+      const dorasShadow = await participantOf(bob, there, dora.fqid);
+      expect([asked?.['participant_id'], given?.['participant_id']]).to.deep.equal([dorasShadow, dorasShadow]);
+
+      await carol.do('POST', `/v1/rooms/${there}/join`);
+      expect(new Set((await framesOf(carol.fqid, 'join')).map((one) => one['participant_id']))).to.deep.equal(new Set([carol.id]));
+      await kick(room, carol.fqid);
+      const [put] = await framesOf(carol.fqid, 'leave');
+      expect(put).to.deep.include({ participant_id: carol.id, changed_by: alicesShadow });
+    } finally {
+      stream.close();
+    }
   });
 
   it('may be invited once only: the second invitation is refused', async () => {

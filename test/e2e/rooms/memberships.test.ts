@@ -71,6 +71,16 @@ describe('who is in a room', () => {
     });
   });
 
+  it('nobody behind a bridge is invited or banned, by id or by name', async () => {
+    const [ada] = await gateway.database.asOwner<{ participant_id: string }>(
+      `insert into participants (tenant_id, participant_id, participant_type, local_id, server_name, display_name, foreign_origin, created_at)
+       select tenant_id, gen_random_uuid(), 'bridge', 'ada', 'a.example', 'Ada', 'bridge:brg-1', 1 from tenants on conflict do nothing returning participant_id`,
+    );
+    for (const person of [{ participant_id: ada?.participant_id }, { fqid: '@ada:a.example' }]) {
+      for (const verb of ['invite', 'ban']) expectRefusal(await alice.try('POST', `/v1/rooms/${room}/${verb}`, person), 'SW_PARTICIPANT_NOT_FOUND');
+    }
+  });
+
   describe('joining', () => {
     it('needs an invitation where the room is private, and none where it is public', async () => {
       expectRefusal(await act(bob, 'join'), 'SW_ROOM_FORBIDDEN');

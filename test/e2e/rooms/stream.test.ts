@@ -56,7 +56,8 @@ describe('the stream of a person', () => {
   it('tells of an invitation, and of the room from the join on', async () => {
     const other = (await alice.room()).id;
     await alice.do('POST', `/v1/rooms/${other}/invite`, { participant_id: bob.id });
-    await stream.next((one) => one['room_id'] === other && one['membership'] === 'invite');
+    const frame = await stream.next((one) => one['room_id'] === other && one['membership'] === 'invite');
+    expect(frame).to.deep.include({ type: 'swp.room.member', participant_id: bob.id, target: bob.fqid, changed_by: alice.id });
     await alice.says(other, 'before the join');
     await bob.do('POST', `/v1/rooms/${other}/join`);
     const sent = await alice.says(other, 'after the join');
@@ -96,7 +97,8 @@ describe('the stream of a person', () => {
     it(`falls silent within a second of a ${verb}, which is the last it tells`, async function () {
       byTheWallClock(this);
       await alice.do('POST', `/v1/rooms/${room}/${verb}`, { participant_id: bob.id });
-      await stream.next((one) => one['room_id'] === room && one['target'] === bob.fqid && one['membership'] !== 'join', 1_000);
+      const frame = await stream.next((one) => one['room_id'] === room && one['target'] === bob.fqid && one['membership'] !== 'join', 1_000);
+      expect(frame).to.deep.include({ type: 'swp.room.member', participant_id: bob.id, membership: verb === 'kick' ? 'leave' : 'ban', changed_by: alice.id });
       await alice.says(room, 'bob has gone');
       await new Promise((resolve) => setTimeout(resolve, 700));
       expect(stream.frames.filter((one) => one['type'] === 'swp.room.message')).to.deep.equal([]);
