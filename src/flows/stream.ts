@@ -1,13 +1,13 @@
 import type { Caller } from '../kernel/caller.js';
 import { GatewayError } from '../kernel/errors.js';
 import { EVENT_TYPES } from '../kernel/events.js';
-import type { RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { EphemeralMessage, RoomStreams } from '../kernel/ports.js';
 import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 import type { StreamApi, StreamEvent } from './api/sync.js';
 import type { Followers } from './followers.js';
+import { Sight } from './sight.js';
 import { frameOf } from './stream-frames.js';
 import type { WatchCaller } from './watch-caller.js';
 
@@ -26,20 +26,20 @@ export class Stream implements StreamApi {
   constructor(private readonly deps: StreamDeps) {}
 
   async *follow(caller: Caller, signal: AbortSignal): AsyncIterable<StreamEvent> {
-    const { ctx, participantId } = caller;
+    const { ctx } = caller;
     const news = new News();
-    const rooms = new Set<RoomId>();
+    const sight = new Sight(this.deps.store, caller);
     const abort = (): void => news.end();
     const stopRows = await this.deps.followers.follow(ctx, (row) => news.push({ row }));
     const stopEphemeral = this.deps.streams.subscribeEphemeral(ctx, (ephemeral) => news.push({ ephemeral }));
     const stopWatch = this.deps.watchCaller.watch(caller, (refusal) => news.fail(refusal));
     signal.addEventListener('abort', abort, { once: true });
     try {
-      for (const room of await this.deps.store.read(ctx, ({ members }) => members.roomsOf(ctx, participantId))) rooms.add(room);
+      await sight.look();
       if (signal.aborted) return;
       for await (const { row, ephemeral } of news.read()) {
-        if (row !== undefined) yield* framesOf(caller, rooms, row);
-        else if (ephemeral !== undefined && concerns(caller, rooms, ephemeral)) yield { type: ephemeral.kind, ...ephemeral.payload };
+        if (row !== undefined) yield* framesOf(caller, sight, row);
+        else if (ephemeral !== undefined && concerns(caller, sight, ephemeral)) yield { type: ephemeral.kind, ...ephemeral.payload };
       }
     } finally {
       signal.removeEventListener('abort', abort);
@@ -50,18 +50,18 @@ export class Stream implements StreamApi {
   }
 }
 
-function* framesOf(caller: Caller, rooms: Set<RoomId>, row: ToldEntryRow): Iterable<StreamEvent> {
+/** The entry that puts a person out is the last they see, so they lose sight after it. */
+async function* framesOf(caller: Caller, sight: Sight, row: ToldEntryRow): AsyncIterable<StreamEvent> {
   const aboutMe = row.event_type === EVENT_TYPES.member && row.target === caller.fqid && row.state === 'placed';
-  const membership = aboutMe ? row.content?.['membership'] : undefined;
-  if (membership === 'join') rooms.add(row.room_id);
-  const visible = row.state !== 'withheld' && (rooms.has(row.room_id) || aboutMe);
-  if (membership !== undefined && membership !== 'join') rooms.delete(row.room_id);
-  if (visible) yield frameOf(row);
+  const joins = aboutMe && row.content?.['membership'] === 'join';
+  if (joins) await sight.look(row.room_id);
+  if (sight.sees(row) || aboutMe) yield frameOf(row);
+  if (aboutMe && !joins) await sight.look(row.room_id);
 }
 
-function concerns({ participantId }: Caller, rooms: ReadonlySet<RoomId>, { roomId, payload }: EphemeralMessage): boolean {
+function concerns({ participantId }: Caller, sight: Sight, { roomId, payload }: EphemeralMessage): boolean {
   const own = 'participant_id' in payload && payload.participant_id === participantId;
-  return !own && (roomId === undefined || rooms.has(roomId));
+  return !own && (roomId === undefined || sight.isIn(roomId));
 }
 
 interface Piece {

@@ -1,11 +1,13 @@
 import type { Caller } from '../kernel/caller.js';
 import type { GatewayError } from '../kernel/errors.js';
-import type { RoomId } from '../kernel/ids.js';
+import { EVENT_TYPES } from '../kernel/events.js';
 import type { Timers } from '../kernel/ports.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 import type { SyncApi, SyncRequest, SyncView } from './api/sync.js';
 import { eventView } from './event-view.js';
 import type { Followers } from './followers.js';
+import { Sight } from './sight.js';
 import type { WatchCaller } from './watch-caller.js';
 
 /** What a person has not seen yet, at once if there is any, otherwise as soon as there is. */
@@ -37,22 +39,21 @@ export class Sync implements SyncApi {
     return { events, next_cursor: String(cursor), has_more: hasMore };
   }
 
-  /** Ends with the first row that may concern the caller, with the time, or with the caller; what the caller is refused with meanwhile is thrown. */
+  /** Ends with the first row that the caller may read, with the time, or with the caller; what the caller is refused with meanwhile is thrown. */
   async #wait(caller: Caller, request: SyncRequest): Promise<void> {
-    const { ctx, participantId, fqid } = caller;
     const woken = new AbortController();
     const wake = (): void => woken.abort();
-    const rooms = new Set<RoomId>();
+    const sight = new Sight(this.store, caller);
     let refusal: GatewayError | undefined;
-    const stop = await this.followers.follow(ctx, (row) => {
-      if (rooms.has(row.room_id) || row.target === fqid) wake();
+    const stop = await this.followers.follow(caller.ctx, (row) => {
+      if (sight.sees(row) || joins(row, caller)) wake();
     });
     const stopWatch = this.watchCaller.watch(caller, (refused) => {
       refusal = refused;
       wake();
     });
     try {
-      for (const room of await this.store.read(ctx, ({ members }) => members.roomsOf(ctx, participantId))) rooms.add(room);
+      await sight.look();
       // What came between the first look and the beginning of following would otherwise be waited for in vain.
       if ((await this.#read(caller, { ...request, limit: 1 })).events.length > 0) return;
       await this.timers.sleep(request.timeoutMs, AbortSignal.any([request.signal, woken.signal]));
@@ -62,4 +63,9 @@ export class Sync implements SyncApi {
       stop();
     }
   }
+}
+
+/** The caller's own coming into a room, from which on they read there. */
+function joins({ event_type: type, target, state, content }: ToldEntryRow, { fqid }: Caller): boolean {
+  return type === EVENT_TYPES.member && target === fqid && state === 'placed' && content?.['membership'] === 'join';
 }

@@ -35,6 +35,8 @@ export interface EntryRow {
 /** An entry for readers, who are told what kind of room it is of. */
 export interface ToldEntryRow extends EntryRow {
   readonly room_type: RoomType;
+  /** Where it came first, if it was filled later. */
+  readonly first_position: number | null;
 }
 
 export type PlacedEntryRow = EntryRow & { readonly seq: number; readonly at: number; readonly chain_hash: Buffer };

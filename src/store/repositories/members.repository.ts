@@ -73,12 +73,6 @@ export class MembersRepository {
     return (await this.tx.prepared<MemberListRow>('members_one', `${MEMBER_LIST} and m.participant_id = $3`, [ctx.tenantId, roomId, person]))[0];
   }
 
-  /** Rooms a person is in. */
-  async roomsOf(ctx: TenantContext, person: ParticipantId): Promise<readonly RoomId[]> {
-    const text = "select room_id from members where tenant_id = $1 and participant_id = $2 and membership = 'join'";
-    return (await this.tx.prepared<{ room_id: RoomId }>('members_rooms_of', text, [ctx.tenantId, person])).map((row) => row.room_id);
-  }
-
   /** Joined people of other servers, counted for the policy's cap; bridges among their members are none. */
   async countForeignJoined(ctx: TenantContext, roomId: RoomId): Promise<number> {
     const text = `select count(*) as n from members where tenant_id = $1 and room_id = $2 and membership = 'join' and server_name <> $3 and not starts_with(fqid, $4)`;
@@ -140,6 +134,16 @@ export class MembersRepository {
   async openSpan(ctx: TenantContext, roomId: RoomId, person: ParticipantId, since: number): Promise<void> {
     await this.tx.rows(
       q('spans').insert({ tenant_id: ctx.tenantId, participant_id: person, room_id: roomId, since_position: since }).onConflict(['tenant_id', 'participant_id', 'room_id', 'since_position']).merge({ until_position: null }),
+    );
+  }
+
+  /** Where a local person reads now, and from which stream position on: everywhere, or in one room. */
+  async openSpans(ctx: TenantContext, person: ParticipantId, roomId: RoomId | null): Promise<readonly { readonly room_id: RoomId; readonly since_position: number }[]> {
+    return this.tx.prepared(
+      'spans_open',
+      `select room_id, min(since_position) as since_position from spans
+       where tenant_id = $1 and participant_id = $2 and until_position is null and ($3::text is null or room_id = $3) group by room_id`,
+      [ctx.tenantId, person, roomId],
     );
   }
 

@@ -9,7 +9,7 @@ const ROW: ToldEntryRow = {
   stream_position: 7, room_id: parseRoomId(`room-${UUID}`), seq: 3, at: 5, event_id: parseEventId(`evt-${UUID}`), origin: parseServerName('a.example'),
   wire_id: parseWireEventId(UUID), event_type: 'swp.room.message.edit', sender: parseFqid('@alice:a.example'), sender_id: null, foreign_origin: null,
   event_hash: Buffer.alloc(32), dedupe_hash: Buffer.alloc(32), chain_hash: Buffer.alloc(32), jws: 'a.b.c', content: { body: 'hello' }, target: null, relates_to: null, via: [],
-  room_type: 'group', state: 'placed', reason: null, redacted_by: null, origin_ts: 4, created_at: 5,
+  room_type: 'group', first_position: null, state: 'placed', reason: null, redacted_by: null, origin_ts: 4, created_at: 5,
 };
 
 describe('An event on the room streams', () => {
