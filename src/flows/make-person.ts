@@ -1,13 +1,12 @@
-import { voiceOf } from '../kernel/authority.js';
 import { GatewayError } from '../kernel/errors.js';
-import { BRIDGE_LOCAL_ID_PREFIX, parseLocalId, parseParticipantId, SIDEKICK_LOCAL_ID_PREFIX, type LocalId } from '../kernel/ids.js';
+import { parseLocalId, parseParticipantId, type LocalId } from '../kernel/ids.js';
+import { localIdSlug } from '../kernel/local-ids.js';
 import type { Clock, Randomness } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import { clean, webAddress } from '../rehome/shadows.js';
 import type { ParticipantRow } from '../store/repositories/participants.repository.js';
 import type { Repositories } from '../store/store.js';
 
-const LOCAL_ID_CHARS_MAX = 48;
 const NAME_ATTEMPTS_MAX = 20;
 
 /** What is known of somebody of ScaiKey who has no participant yet. */
@@ -30,7 +29,7 @@ export class MakePerson {
 
   /** Finds the participant too when somebody else was quicker. */
   async within(ctx: TenantContext, { participants }: Pick<Repositories, 'participants'>, newcomer: Newcomer): Promise<ParticipantRow> {
-    const wished = localIdFor(ctx, newcomer);
+    const wished = localIdFor(newcomer);
     for (let attempt = 1; attempt <= NAME_ATTEMPTS_MAX; attempt += 1) {
       const localId = attempt === 1 ? wished : parseLocalId(`${wished}-${attempt}`);
       await participants.add(ctx, {
@@ -51,14 +50,7 @@ export class MakePerson {
   }
 }
 
-/** A local id from what the person calls themselves, never one that belongs to a bridge or to a room's voice. */
-function localIdFor(ctx: TenantContext, { username, email, subject }: Newcomer): LocalId {
-  const wish = username ?? email?.split('@')[0] ?? subject;
-  const slug = wish
-    .toLowerCase()
-    .replace(/[^a-z0-9._=-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-    .slice(0, LOCAL_ID_CHARS_MAX);
-  const reserved = slug === '' || slug.startsWith(BRIDGE_LOCAL_ID_PREFIX) || slug.startsWith(SIDEKICK_LOCAL_ID_PREFIX) || `@${slug}:${ctx.serverName}` === voiceOf(ctx.serverName);
-  return parseLocalId(reserved ? `person-${slug}` : slug);
+/** From what the person calls themselves. */
+function localIdFor({ username, email, subject }: Newcomer): LocalId {
+  return localIdSlug(username ?? email?.split('@')[0] ?? subject);
 }

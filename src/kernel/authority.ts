@@ -1,6 +1,6 @@
 import type { ErrorCode } from './errors.js';
 import { EVENT_TYPES, type JsonObject, type Membership, type RoomState, type RoomType, type WireEvent } from './events.js';
-import { isBridgeFqid, parseLocalId, fqidOf, serverOf, type Fqid, type ServerName } from './ids.js';
+import { isBridgeFqid, parseLocalId, fqidOf, serverOf, VOICE_LOCAL_ID, type Fqid, type ServerName } from './ids.js';
 import { LIMITS } from './limits.js';
 
 /** Who may write what. The table is specs/protocol/authority.md; a test walks all of it. */
@@ -8,7 +8,7 @@ export const POWER = Object.freeze({ member: 0, moderator: 50, admin: 100 });
 
 /** The voice of a room's home itself, for acts of its administrators: `@gateway:<home>`, never a person. */
 export function voiceOf(home: ServerName): Fqid {
-  return fqidOf(parseLocalId('gateway'), home);
+  return fqidOf(parseLocalId(VOICE_LOCAL_ID), home);
 }
 
 export interface RoomStanding {

@@ -51,6 +51,8 @@ const SERVER_NAME_LENGTH_MAX = 253;
 export const BRIDGE_LOCAL_ID_PREFIX = 'bridge-';
 /** Those belong to the agents of sidekicks. */
 export const SIDEKICK_LOCAL_ID_PREFIX = 'sidekick-';
+/** That of a room's home itself. */
+export const VOICE_LOCAL_ID = 'gateway';
 
 function refuse(kind: string): never {
   throw new GatewayError('SW_BAD_REQUEST', `not a ${kind}`);

@@ -1,13 +1,12 @@
 import { bridgeShadowId } from '../kernel/derived-ids.js';
 import { GatewayError } from '../kernel/errors.js';
-import { BRIDGE_LOCAL_ID_PREFIX, parseLocalId, type BridgeId, type LocalId, type ParticipantId } from '../kernel/ids.js';
-import { voiceOf } from '../kernel/authority.js';
+import { parseLocalId, type BridgeId, type LocalId, type ParticipantId } from '../kernel/ids.js';
+import { localIdSlug } from '../kernel/local-ids.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { BridgeSender } from '../protocol/transports/transport.js';
 import type { Repositories } from '../store/store.js';
 import { clean, webAddress } from './shadows.js';
 
-const SLUG_CHARS_MAX = 48;
 const MARK_CHARS = 8;
 
 /** What foreign authors and their words are marked with. */
@@ -23,7 +22,7 @@ export function originOf(bridge: BridgeId): string {
 export async function bridgeShadowOf(ctx: TenantContext, { participants, bridges, usage }: Repositories, bridge: BridgeId, sender: BridgeSender, nowMs: number): Promise<ParticipantId> {
   const id = bridgeShadowId(ctx.tenantId, bridge, sender.externalId);
   const profile = { displayName: clean(sender.displayName) ?? clean(sender.externalId) ?? 'somebody', avatarUrl: webAddress(sender.avatarUrl) };
-  for (const localId of namesFor(ctx, id, sender.externalId)) {
+  for (const localId of namesFor(id, sender.externalId)) {
     const known = await participants.find(ctx, id);
     if (known !== undefined) {
       const same = known.display_name === profile.displayName && known.avatar_url === profile.avatarUrl;
@@ -51,20 +50,8 @@ export async function bridgeShadowOf(ctx: TenantContext, { participants, bridges
 }
 
 /** The foreign id as a name; where somebody has it already, with a mark of the shadow's own. */
-function namesFor(ctx: TenantContext, id: ParticipantId, externalId: string): readonly LocalId[] {
-  const slug = slugOf(ctx, externalId);
+function namesFor(id: ParticipantId, externalId: string): readonly LocalId[] {
+  const slug = localIdSlug(externalId);
   const mark = id.replaceAll('-', '');
   return [slug, `${slug}-${mark.slice(0, MARK_CHARS)}`, `person-${mark}`].map((name) => parseLocalId(name));
-}
-
-export function slugOf(ctx: Pick<TenantContext, 'serverName'>, externalId: string): string {
-  const slug = externalId
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[^a-z0-9._=-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-    .slice(0, SLUG_CHARS_MAX)
-    .replace(/-+$/, '');
-  const reserved = slug === '' || slug.startsWith(BRIDGE_LOCAL_ID_PREFIX) || `@${slug}:${ctx.serverName}` === voiceOf(ctx.serverName);
-  return reserved ? `person-${slug}`.replace(/-+$/, '') : slug;
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as ids from '../../src/kernel/ids.js';
 import { ID_FORMATS } from '../../src/contract/id-formats.js';
+import { isReservedLocalId, localIdSlug } from '../../src/kernel/local-ids.js';
 import { fixture, outcome } from '../support/fixtures.js';
 
 interface Case {
@@ -44,4 +45,17 @@ describe('identifiers (fixtures/identifiers.json)', () => {
       expect(ID_FORMATS[`scaiwave-${kind.replaceAll('_', '-')}`]?.(text)).to.equal(valid);
     });
   }
+});
+
+describe('names made for people (fixtures/local-ids.json)', () => {
+  for (const { text, expect: made, why } of fixture<{ cases: { text: string; expect: string; why: string }[] }>('local-ids').cases) {
+    it(`${JSON.stringify(text)} is ${made}: ${why}`, () => {
+      expect(localIdSlug(text)).to.equal(made);
+      for (const name of [made, `${made}-2`]) expect(isReservedLocalId(name), name).to.equal(false);
+    });
+  }
+
+  it('knows the reserved ones', () => {
+    for (const name of ['gateway', 'bridge-1', 'sidekick-1']) expect(isReservedLocalId(name), name).to.equal(true);
+  });
 });

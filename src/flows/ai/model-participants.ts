@@ -1,13 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ModelSlug } from '../../kernel/ai-settings.js';
 import { actBy } from '../../kernel/audit.js';
-import { voiceOf } from '../../kernel/authority.js';
 import type { Caller } from '../../kernel/caller.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { BRIDGE_LOCAL_ID_PREFIX, fqidOf, parseParticipantId, SIDEKICK_LOCAL_ID_PREFIX, type LocalId } from '../../kernel/ids.js';
+import { parseParticipantId, type LocalId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
+import { isReservedLocalId } from '../../kernel/local-ids.js';
 import type { Clock, Randomness } from '../../kernel/ports.js';
-import type { TenantContext } from '../../kernel/tenant-context.js';
 import { clean } from '../../rehome/shadows.js';
 import type { ModelParticipantRow } from '../../store/repositories/model-participants.repository.js';
 import type { NewParticipant } from '../../store/repositories/participants.repository.js';
@@ -51,7 +50,7 @@ export class ModelParticipants {
     const row: NewParticipant = {
       participant_id: parseParticipantId(this.deps.randomness.uuid()),
       participant_type: 'model',
-      local_id: free(ctx, wanted.localId),
+      local_id: free(wanted.localId),
       server_name: ctx.serverName,
       display_name: clean(wanted.displayName) ?? wanted.localId,
       avatar_url: null,
@@ -100,10 +99,8 @@ function complete({ localId, displayName, ...rest }: ModelParticipantChange): Ne
   return { ...rest, localId, displayName: displayName ?? localId };
 }
 
-/** Names that belong to bridges, or to the voice of a room's home, are nobody's to take. */
-function free({ serverName }: TenantContext, localId: LocalId): LocalId {
-  const isReserved = localId.startsWith(BRIDGE_LOCAL_ID_PREFIX) || localId.startsWith(SIDEKICK_LOCAL_ID_PREFIX) || fqidOf(localId, serverName) === voiceOf(serverName);
-  if (isReserved) throw new GatewayError('SW_TENANT_NAME_TAKEN', localId);
+function free(localId: LocalId): LocalId {
+  if (isReservedLocalId(localId)) throw new GatewayError('SW_TENANT_NAME_TAKEN', localId);
   return localId;
 }
 

@@ -1,6 +1,4 @@
 import { expect } from 'chai';
-import { parseServerName } from '../../../src/kernel/ids.js';
-import { slugOf } from '../../../src/rehome/bridge-shadows.js';
 import { bridgedContent, quietMentions } from '../../../src/rehome/bridged-content.js';
 import { webAddress } from '../../../src/rehome/shadows.js';
 
@@ -50,20 +48,4 @@ describe('Text from behind a bridge', () => {
     expect(webAddress('https://a.example/x.png')).to.equal('https://a.example/x.png');
     for (const url of ['javascript:alert(1)', 'data:image/png,x', 'file:///etc/passwd', 'nothing', `https://a.example/${'x'.repeat(2_000)}`]) expect(webAddress(url), url.slice(0, 30)).to.equal(null);
   });
-});
-
-describe('The name of a shadow', () => {
-  const slug = (id: string): string => slugOf({ serverName: parseServerName('a.example') }, id);
-  const CASES: readonly (readonly [string, string])[] = [
-    ['U12345', 'u12345'],
-    ['Ada Lovelace', 'ada-lovelace'],
-    ['  --ada--  ', 'ada'],
-    ['a@b.example', 'a-b.example'],
-    ['gateway', 'person-gateway'],
-    ['bridge-1', 'person-bridge-1'],
-    ['日本', 'person'],
-    ['Ａｄａ', 'ada'],
-  ];
-  for (const [given, made] of CASES) it(`is ${made} for ${JSON.stringify(given)}`, () => expect(slug(given)).to.equal(made));
-  it('leaves room for a mark', () => expect(slug('x'.repeat(255)).length).to.be.at.most(48));
 });
