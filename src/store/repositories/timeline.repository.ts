@@ -18,13 +18,20 @@ const COLUMNS = `e.*, edit.edited_content, edit.edited_at,
   (select h.phase <> 'hosted' from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as was_submitted,
   (select h.room_type from rooms h where h.tenant_id = e.tenant_id and h.room_id = e.room_id) as room_type`;
 
-/** The last edit of a message, and only one that its own sender wrote. */
+/**
+ * The last edit of a message: one that its own sender wrote, and that came while the reader was in the room, in the
+ * stretch of the message or in another one. Needs {@link READABLE} before it.
+ */
 const WITH_LAST_EDIT = `
   left join lateral (
     select x.content as edited_content, coalesce(x.at, x.created_at) as edited_at from entries x
     where e.event_type = 'swp.room.message' and x.tenant_id = e.tenant_id and x.room_id = e.room_id
       and x.relates_to = e.event_id and x.event_type = 'swp.room.message.edit' and x.sender = e.sender
       and x.content is not null and x.state <> 'refused'
+      and (s.until_position is null or coalesce(x.first_position, x.stream_position) <= s.until_position or exists (
+        select 1 from spans o where o.tenant_id = s.tenant_id and o.room_id = s.room_id and o.participant_id = s.participant_id
+          and coalesce(x.first_position, x.stream_position) >= o.since_position
+          and (o.until_position is null or coalesce(x.first_position, x.stream_position) <= o.until_position)))
     order by x.seq desc nulls first, x.stream_position desc limit 1
   ) edit on true`;
 

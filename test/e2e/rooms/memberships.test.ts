@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { gateways, type Gateway } from '../../support/gateway.js';
-import { Person, type RoomSeen } from '../../support/people.js';
+import { Person, type EventSeen, type RoomSeen } from '../../support/people.js';
 import { expectRefusal } from '../../support/refusals.js';
 
 describe('who is in a room', () => {
@@ -123,6 +123,40 @@ describe('who is in a room', () => {
       expect((await act(bob, 'rejoin')).status).to.equal(200);
       await alice.says(room, 'second stretch');
       expect(await bob.hears(room)).to.deep.equal(['first stretch', 'second stretch']);
+    });
+
+    const rewords = (event: EventSeen, body: string) => alice.do('POST', `/v1/rooms/${room}/events/${event.id}/edit`, { content: { msgtype: 'swp.text', body } });
+
+    for (const verb of ['leave', 'kick', 'ban']) {
+      it(`by ${verb} leaves messages as they were last worded while one was there, wherever they are read`, async () => {
+        await alice.brings(room, bob);
+        const [first, second] = [await alice.says(room, 'draft'), await alice.says(room, 'untouched')];
+        await rewords(first, 'while bob is here');
+        expect((await (verb === 'leave' ? act(bob, verb) : act(alice, verb, bob))).status).to.equal(200);
+        await rewords(first, 'after bob has gone');
+        await rewords(second, 'after bob has gone');
+        const { events } = await bob.do<{ events: EventSeen[] }>('GET', '/v1/sync?timeout=0&limit=500');
+        const reads = [events];
+        for (const direction of verb === 'ban' ? [] : ['back', 'forward']) reads.push(await bob.do<EventSeen[]>('GET', `/v1/rooms/${room}/messages?direction=${direction}&limit=200`));
+        for (const read of reads) {
+          const found = [first, second].map(({ id }) => read.find((event) => event.id === id));
+          expect(found.map((event) => event?.content['body'])).to.deep.equal(['while bob is here', 'untouched']);
+          expect(JSON.stringify(read)).not.to.include('after bob has gone');
+        }
+        expect(await alice.hears(room)).to.deep.equal(['after bob has gone', 'after bob has gone']);
+      });
+    }
+
+    it('and coming back shows no wording of the time between, and those that follow', async () => {
+      room = (await alice.room({ room_type: 'public' })).id;
+      await act(bob, 'join');
+      const said = await alice.says(room, 'draft');
+      await act(bob, 'leave');
+      await rewords(said, 'between');
+      await act(bob, 'rejoin');
+      expect(await bob.hears(room)).to.deep.equal(['draft']);
+      await rewords(said, 'second stretch');
+      expect(await bob.hears(room)).to.deep.equal(['second stretch']);
     });
 
     it('takes away power, and a return does not give it back', async () => {
