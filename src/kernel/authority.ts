@@ -56,7 +56,7 @@ const STRANGER: MemberStanding = { membership: undefined, power: 0 };
 
 /** The code of the refusal, or undefined if the act is allowed. Pure: same facts, same answer, on every server. */
 export function judge(act: Act): ErrorCode | undefined {
-  if (isVoice(act)) return VOICE_TYPES.has(act.event.type) ? frozen(act) : 'SW_ROOM_FORBIDDEN';
+  if (isVoice(act)) return voice(act);
   return frozen(act) ?? (RULES.get(act.event.type) ?? joined)(act);
 }
 
@@ -140,9 +140,10 @@ const bridge: Rule = (act) => {
   return isBridgeFqid(act.event.sender) || act.sender.power >= POWER.moderator ? undefined : 'SW_ROOM_FORBIDDEN';
 };
 
-const invite: Rule = (act) => {
-  const outsider = joined(act);
-  if (outsider !== undefined) return outsider;
+const invite: Rule = (act) => joined(act) ?? uninvitable(act);
+
+/** Whoever invites: what keeps this person out of this room. */
+const uninvitable: Rule = (act) => {
   if (act.room.type === 'dm') return 'SW_ROOM_TYPE_INVARIANT';
   if (isForeign(act) && !act.room.federated) return 'SW_FED_ROOM_NOT_FEDERATED';
   if (act.target.membership === 'ban') return 'SW_ROOM_FORBIDDEN';
@@ -214,6 +215,13 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
 ]);
 
 const VOICE_TYPES: ReadonlySet<string> = new Set([EVENT_TYPES.member, EVENT_TYPES.federation, EVENT_TYPES.state]);
+
+const voice: Rule = (act) => {
+  const { type, content } = act.event;
+  if (!VOICE_TYPES.has(type)) return 'SW_ROOM_FORBIDDEN';
+  const invites = type === EVENT_TYPES.member && content['membership'] === 'invite';
+  return frozen(act) ?? (invites ? uninvitable(act) : undefined);
+};
 
 /** The person an event is about, where its type has one. */
 export function targetOf(event: { readonly type: string; readonly content: JsonObject }): Fqid | undefined {

@@ -190,6 +190,7 @@ describe('authority', () => {
         expect(judge(act(EVENT_TYPES.member, author, standing, { room: dm, target: standing }, { target: author, membership: 'leave' }))).to.equal(undefined);
       }
     }
+    expect(judge(act(EVENT_TYPES.member, voiceOf(HOME), { membership: undefined, power: 0 }, { room: dm }, { target: OTHER, membership: 'invite' })), 'by the voice').to.equal('SW_ROOM_TYPE_INVARIANT');
   });
 
   const frozen = tableUnder('Frozen rooms');
@@ -221,4 +222,12 @@ describe('authority', () => {
       expect(judge(given(voiceOf(parseServerName('b.example')))), `${row['type']} by another voice`).not.to.equal(undefined);
     }
   });
+
+  for (const row of memberships.filter(({ membership }) => membership === 'invite')) {
+    it(`judges an invitation by the voice like that of a member at 100: ${row['about']}`, () => {
+      const about = ABOUT[row['about'] ?? ''] ?? expect.fail(`the phrase "${row['about']}" is not known`);
+      const given = act(EVENT_TYPES.member, voiceOf(HOME), { membership: undefined, power: 0 }, about(voiceOf(HOME), 0), { membership: 'invite' });
+      expect(judge(given)).to.equal(codeOf(row['100']));
+    });
+  }
 });

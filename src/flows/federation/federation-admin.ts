@@ -3,7 +3,7 @@ import { actBy, type AuditEntry } from '../../kernel/audit.js';
 import type { Caller } from '../../kernel/caller.js';
 import { voiceOf } from '../../kernel/authority.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { EVENT_TYPES } from '../../kernel/events.js';
+import { EVENT_TYPES, type RoomType } from '../../kernel/events.js';
 import { acceptsPeer, policyOf, type FederationPolicy } from '../../kernel/federation-policy.js';
 import { parseServerName, serverOf, type Fqid, type ParticipantId, type RoomId, type ServerName } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
@@ -52,6 +52,9 @@ export interface FederationAdminDeps {
   readonly refreshProfile: Pick<RefreshProfile, 'run'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
+
+/** Rooms that no administrator opens to other servers; a room of two is federated from its beginning, by those who are in it. */
+const UNFEDERATED: ReadonlySet<string> = new Set<RoomType>(['incognito', 'sidekick', 'dm']);
 
 /** Whom a tenant deals with, and what came of it. */
 export class FederationAdmin implements FederationAdminApi {
@@ -141,7 +144,7 @@ export class FederationAdmin implements FederationAdminApi {
     const { ctx } = caller;
     const view = await this.deps.views.one(caller, room);
     if (view.home !== ctx.serverName) throw new GatewayError('SW_ROOM_FORBIDDEN', 'not the home');
-    if (enabled && (view.room_type === 'incognito' || view.room_type === 'sidekick' || view.visibility === 'restricted')) throw new GatewayError('SW_ROOM_TYPE_INVARIANT', room);
+    if (enabled && (UNFEDERATED.has(view.room_type) || view.visibility === 'restricted')) throw new GatewayError('SW_ROOM_TYPE_INVARIANT', room);
     if (!enabled) await this.deps.dismissPeers.fromRoom(ctx, room);
     if (view.federated !== enabled) {
       await this.#voice(ctx, room, EVENT_TYPES.federation, { enabled }, actBy(caller, enabled ? 'room.federated' : 'room.unfederated', room));
@@ -155,6 +158,7 @@ export class FederationAdmin implements FederationAdminApi {
     if (server === ctx.serverName) throw new GatewayError('SW_BAD_REQUEST', 'not foreign', { publicDetail: 'This person is of your own server.' });
     const view = await this.deps.views.one(caller, room);
     if (view.home !== ctx.serverName) throw new GatewayError('SW_ROOM_FORBIDDEN', 'not the home');
+    if (view.room_type === 'dm') throw new GatewayError('SW_ROOM_TYPE_INVARIANT', room);
     if (!view.federated) throw new GatewayError('SW_FED_ROOM_NOT_FEDERATED', room);
     await this.deps.knownPeers.meet(ctx, server);
     const placed = await this.#voice(ctx, room, EVENT_TYPES.member, { target: person, membership: 'invite', ...(reason === null ? {} : { reason }) }, actBy(caller, 'room.foreign_invited', room, { fqid: person }));

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { ErrorCode } from '../../../src/kernel/errors.js';
 import { bring, accept, equalHeads, federatedRoom, headOf, heard, invitationTo, invitationsOf, joinedRoom, membershipComes, memberships, participantOf, PATIENCE_MS, roomsOf, timeline } from '../../support/federated.js';
 import { eventually, federatedPair, type Gateway } from '../../support/gateway.js';
 import { tokenOf } from '../../support/http-caller.js';
@@ -85,6 +86,22 @@ describe('people of b.example in rooms of a.example', function () {
     const room = await federatedRoom(alice);
     await invite(room, bob.fqid);
     expectRefusal(await alice.try('POST', `/v1/rooms/${room.id}/invite`, { fqid: bob.fqid }), 'SW_INVITATION_DUPLICATE');
+  });
+
+  it('who are in, invited or banned stay so, whatever an administrator invites', async () => {
+    const room = await federatedRoom(alice);
+    const standing = () => a.database.asOwner('select m.membership, u.participants from members m join tenant_usage u using (tenant_id) where m.room_id = $1 and m.fqid = $2', [room.id, bob.fqid]);
+    const isRefused = async (code: ErrorCode) => {
+      const before = await standing();
+      expectRefusal(await a.call('admin', 'POST', `/v1/admin/rooms/${room.id}/federation/invite`, { fqid: bob.fqid }), code);
+      expect(await standing()).to.deep.equal(before);
+    };
+    await invite(room, bob.fqid);
+    await isRefused('SW_INVITATION_DUPLICATE');
+    await accept(bob, room.room_alias);
+    await isRefused('SW_INVITATION_DUPLICATE');
+    await ban(room, bob.fqid);
+    await isRefused('SW_ROOM_FORBIDDEN');
   });
 
   it('are not invited into a room that is not federated', async () => {

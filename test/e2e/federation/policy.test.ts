@@ -117,6 +117,14 @@ describe('the federation policy of a tenant', function () {
     }
   });
 
+  it('never opens a room of two that was made among ourselves', async () => {
+    const carol = await Person.of(a, 'carol');
+    const dm = await alice.do<RoomSeen>('POST', '/v1/rooms/dm', { participant_id: carol.id });
+    expectRefusal(await a.call('admin', 'PUT', `/v1/admin/rooms/${dm.id}/federate`, { enabled: true }), 'SW_ROOM_TYPE_INVARIANT');
+    expectRefusal(await a.call('admin', 'POST', `/v1/admin/rooms/${dm.id}/federation/invite`, { fqid: bob.fqid }), 'SW_ROOM_TYPE_INVARIANT');
+    expect(await memberships(alice, dm.id)).to.deep.equal({ [alice.fqid]: 'join', [carol.fqid]: 'join' });
+  });
+
   it('leaves max_rooms to hold: a foreign room is counted when it is accepted, and let go when it is left', async () => {
     const [usage] = await b.database.asOwner<{ rooms: number }>('select rooms from tenant_usage');
     const first = await federatedRoom(alice);
