@@ -40,7 +40,11 @@ export class ApplyRun {
       const { entry } = one;
       const isNew = entry.seq > snapshot.room.head_seq;
       const kept = entry.form === 'event' && one.withheld === undefined && (isNew || fills.has(entry.seq));
-      if (kept && entry.event.event.type === EVENT_TYPES.redaction) later.push(this.#erasure(ctx, repositories, snapshot, one));
+      if (kept && entry.event.event.type === EVENT_TYPES.redaction) {
+        later.push(this.#erasure(ctx, repositories, snapshot, one));
+        // No fact changes, but the epoch must rise: an own edit that was judged before would bring the words back.
+        facts ??= {};
+      }
       const applies = kept && isStateType(entry.event.event.type) && (isNew || fills.get(entry.seq) === true);
       if (!applies || (await concernsNobody(ctx, repositories, policy, entry.event.event))) {
         result.push(one);

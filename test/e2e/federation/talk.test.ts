@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import pg from 'pg';
 import { accept, bring, equalHeads, federatedRoom, heard, memberships, participantOf, PATIENCE_MS, powers, roomsOf, timeline, traces } from '../../support/federated.js';
 import { eventually, federatedPair, type Gateway } from '../../support/gateway.js';
 import { Person, type EventSeen, type RoomSeen } from '../../support/people.js';
@@ -86,6 +87,32 @@ describe('talk between a.example and b.example', function () {
     await alice.do('POST', `/v1/rooms/${room.id}/events/${atHome.id}/redact`);
     for (const node of [a, b]) await eventually(async () => (await traces(node, 'marker-gamma')) === 0, PATIENCE_MS);
   });
+
+  it('lets no edit bring the words back that was judged in the mirror before it took the redaction', async () => {
+    const yours = await send(bob, there, { body: 'marker-delta' });
+    const atHome = await heard(alice, room.id, 'marker-delta');
+    await placed(yours.id);
+    const holder = new pg.Client({ connectionString: b.database.ownerUrl });
+    await holder.connect();
+    try {
+      await holder.query('begin');
+      await holder.query('select from rooms where room_id = $1 for no key update', [there]);
+      await alice.do('POST', `/v1/rooms/${room.id}/events/${atHome.id}/redact`);
+      await eventually(async () => (await waitingForLocks(b)) === 1, PATIENCE_MS);
+      const edit = bob.try('POST', `/v1/rooms/${there}/events/${yours.id}/edit`, { content: { msgtype: 'swp.text', body: 'marker-delta edited' } });
+      await eventually(async () => (await waitingForLocks(b)) === 2, PATIENCE_MS);
+      await holder.query('commit');
+      expectRefusal(await edit, 'SW_EVENT_NOT_FOUND');
+    } finally {
+      await holder.end();
+    }
+    for (const node of [a, b]) await eventually(async () => (await traces(node, 'marker-delta')) === 0, PATIENCE_MS);
+  });
+
+  /** In the order in which they came. */
+  async function waitingForLocks({ database }: Gateway): Promise<number> {
+    return (await database.asOwner("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).length;
+  }
 
   it('refuses the redaction of another’s message by one without power', async () => {
     await send(alice, room.id, { body: 'stays' });
