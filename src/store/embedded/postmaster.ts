@@ -1,27 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chown, mkdtemp, open, readFile, rename, stat } from 'node:fs/promises';
+import { chown, mkdtemp, open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Timers } from '../../kernel/ports.js';
 import { SERVER_ENV } from './cluster.js';
+import { dropStrangersFile, mayServe, type Ground, type Postmaster } from './lock-file.js';
 import type { Place } from './place.js';
-
-/** A running server: its process, and the folder of its socket. */
-export interface Postmaster {
-  readonly pid: number;
-  readonly socketFolder: string;
-}
 
 /** Names the socket file only: nothing listens on the network. */
 export const SOCKET_PORT = 5432;
-
-/** What the server on this data folder says of itself, if there is one. */
-export async function runningOn({ dataPath }: Pick<Place, 'dataPath'>): Promise<Postmaster | undefined> {
-  const lines = (await readFile(join(dataPath, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
-  const pid = Number(lines[0]);
-  const socketFolder = lines[4] ?? '';
-  return Number.isInteger(pid) && pid > 0 && socketFolder !== '' && isAlive(pid) ? { pid, socketFolder } : undefined;
-}
 
 /** The path of a socket may have 107 bytes at most, so it is not below the data folder. */
 export async function makeSocketFolder({ account }: Place): Promise<string> {
@@ -32,6 +19,7 @@ export async function makeSocketFolder({ account }: Place): Promise<string> {
 
 /** Starts a server that outlives us if we are killed, and that Ctrl-C in our terminal does not reach. */
 export async function launch(binaries: string, place: Place, socketFolder: string): Promise<void> {
+  await dropStrangersFile(place);
   await turnOver(place.logFile);
   const log = await open(place.logFile, 'a', 0o600);
   try {
@@ -65,29 +53,22 @@ function settings(socketFolder: string): string[] {
   return Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
 }
 
-/** Ends a server: open transactions are undone, everything committed is on disk. */
-export async function shutDown({ pid }: Pick<Postmaster, 'pid'>, timers: Pick<Timers, 'sleep'>): Promise<void> {
+/** Ends a server: open transactions are undone, everything committed is on disk. Nobody else is ever signalled. */
+export async function shutDown({ pid }: Pick<Postmaster, 'pid'>, ground: Ground, timers: Pick<Timers, 'sleep'>): Promise<void> {
   // Fast shutdown; then, for a server that hangs, the immediate one, which recovers at its next start.
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
-    signalTo(pid, signal);
-    for (let waited = 0; isAlive(pid) && waited < LIMITS.embeddedStopMs; waited += POLL_MS) await timers.sleep(POLL_MS);
-    if (!isAlive(pid)) return;
+    if (!(await signalled(pid, signal, ground))) return;
+    for (let waited = 0; waited < LIMITS.embeddedStopMs && (await mayServe(pid, ground)); waited += POLL_MS) await timers.sleep(POLL_MS);
   }
 }
 
 const POLL_MS = 20;
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
-}
-
-function signalTo(pid: number, signal: NodeJS.Signals): void {
-  if (isAlive(pid)) process.kill(pid, signal);
+/** False: it is gone. */
+async function signalled(pid: number, signal: NodeJS.Signals, ground: Ground): Promise<boolean> {
+  if (!(await mayServe(pid, ground))) return false;
+  process.kill(pid, signal);
+  return true;
 }
 
 async function turnOver(file: string): Promise<void> {

@@ -3,8 +3,9 @@ import pg from 'pg';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Clock, Timers } from '../../kernel/ports.js';
 import { refuseStart } from '../start-refusal.js';
+import { runningOn } from './lock-file.js';
 import type { Place } from './place.js';
-import { launch, makeSocketFolder, runningOn, shutDown, SOCKET_PORT } from './postmaster.js';
+import { launch, makeSocketFolder, shutDown, SOCKET_PORT } from './postmaster.js';
 
 const POLL_MS = 25;
 const RELAUNCH_MS = 2_000;
@@ -30,19 +31,23 @@ export class ServerProcess {
     return this.#socketFolder ?? refuseStart('server-failed', 'The embedded PostgreSQL is not running.');
   }
 
-  /** Until a server on our data answers: one that is there is taken, one on its way down is waited for. */
+  /**
+   * Until a server on our data answers: one that is there is taken, one on its way down is waited for. One that stays
+   * silent may be none, so another is started beside it: PostgreSQL lets no second one onto its data.
+   */
   async bringUp(): Promise<void> {
     const { clock, timers } = this.ports;
-    const deadline = clock.monotonicMs() + LIMITS.embeddedStartMs;
-    let launchedAt = -RELAUNCH_MS;
-    while (!this.#ended && clock.monotonicMs() < deadline) {
+    const begunAt = clock.monotonicMs();
+    let launchedAt = -Infinity;
+    while (!this.#ended && clock.monotonicMs() - begunAt < LIMITS.embeddedStartMs) {
       const server = await runningOn(this.place);
-      if (server === undefined && clock.monotonicMs() - launchedAt >= RELAUNCH_MS) {
+      if (server !== undefined && (await answers(server.socketFolder))) return this.#use(server.socketFolder);
+      const waitedSince = server === undefined ? launchedAt : Math.max(launchedAt, begunAt);
+      if (clock.monotonicMs() - waitedSince >= RELAUNCH_MS) {
         launchedAt = clock.monotonicMs();
         this.#socketFolder ??= await makeSocketFolder(this.place);
         await launch(this.binaries, this.place, this.#socketFolder);
       }
-      if (server !== undefined && (await answers(server.socketFolder))) return this.#use(server.socketFolder);
       await timers.sleep(POLL_MS);
     }
     refuseStart('server-failed', `The embedded PostgreSQL did not start; see ${this.place.logFile}.`);
@@ -52,7 +57,7 @@ export class ServerProcess {
   async shutDown(): Promise<void> {
     this.#ended = true;
     const server = await runningOn(this.place);
-    if (server !== undefined) await shutDown(server, this.ports.timers);
+    if (server !== undefined) await shutDown(server, this.place, this.ports.timers);
     if (this.#socketFolder !== undefined) await rm(this.#socketFolder, { recursive: true, force: true });
   }
 

@@ -11,6 +11,7 @@ import { installedBinaries, usableBinaries } from '../../../src/store/embedded/b
 import { ensureCluster } from '../../../src/store/embedded/cluster.js';
 import { startEmbedded, type Embedded } from '../../../src/store/embedded/embedded.js';
 import { choosePlace } from '../../../src/store/embedded/place.js';
+import { ServerProcess } from '../../../src/store/embedded/server-process.js';
 import { StartRefusal } from '../../../src/store/start-refusal.js';
 import { reachableFolder } from '../../support/database.js';
 
@@ -165,6 +166,30 @@ describe('the embedded PostgreSQL', function () {
     expect(rows).to.deep.equal([{ n: 1 }]);
     expect((await refusedNode(dataDir)).refusal).to.match(/^Another node is running/);
     await embedded.stop();
+  });
+
+  it('starts after a loss of power, whoever has the number of its old process by now, and leaves that one alone', async () => {
+    const first = await start(dataDir);
+    const pid = await postmasterOf(first.dataPath);
+    const left = await readFile(join(first.dataPath, 'postmaster.pid'), 'utf8');
+    await first.stop();
+    await untilGone(pid);
+    // PostgreSQL itself takes a process of its own account for a server.
+    for (const account of IS_ROOT ? [{}, NOBODY] : [{}]) {
+      const stranger = spawn('sleep', ['60'], { stdio: 'ignore', ...account });
+      await once(stranger, 'spawn');
+      const lockFile = join(first.dataPath, 'postmaster.pid');
+      await writeFile(lockFile, left.replace(/^\d+/, String(stranger.pid)));
+      if (IS_ROOT) await chown(lockFile, NOBODY.uid, NOBODY.gid);
+      const again = await start(dataDir);
+      expect(await query(again.ownerUrl, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
+      await again.stop();
+      await writeFile(lockFile, left.replace(/^\d+/, String(stranger.pid)));
+      await new ServerProcess('nowhere', await choosePlace(dataDir), { clock: systemClock, timers: systemTimers }).shutDown();
+      expect([stranger.exitCode, stranger.signalCode]).to.deep.equal([null, null]);
+      await ended(stranger, 'SIGKILL');
+      await rm(lockFile);
+    }
   });
 
   it('makes its folder whole or not at all: what a killed start left is no obstacle', async () => {
