@@ -56,7 +56,7 @@ export class NatsLink {
   private isUp = false;
   private readonly closing = new AbortController();
   private readonly attached = new Set<(connection: NatsConnection) => void>();
-  private readonly connecting: Promise<void>;
+  private connecting: Promise<void>;
   private ensuring: Promise<void> | undefined;
 
   constructor(
@@ -67,7 +67,7 @@ export class NatsLink {
     this.connecting = this.connectAtLast();
   }
 
-  /** Waits for the first connection, but no longer than one attempt may take. */
+  /** Waits for the connection, but no longer than one attempt may take. */
   async opened(): Promise<void> {
     const enough = new AbortController();
     await Promise.race([this.connecting, this.timers.sleep(LIMITS.streamAckMs, enough.signal)]);
@@ -175,11 +175,14 @@ export class NatsLink {
           ...(tls ? { tls: {} } : {}),
           name: 'scaiwave',
           maxReconnectAttempts: -1,
+          // Credentials that are refused twice may be put right on the server later.
+          ignoreAuthErrorAbort: true,
           reconnectTimeWait: LIMITS.streamRetryMs,
           timeout: LIMITS.streamAckMs,
         });
         this.isUp = true;
         this.watch(this.connection).catch((error: unknown) => this.log.warn({ error }, 'NATS is no longer watched'));
+        this.replace(this.connection).catch((error: unknown) => this.log.warn({ error }, 'NATS is not connected anew'));
         for (const attach of this.attached) attach(this.connection);
         if (told) this.log.info({}, 'NATS is there');
         return;
@@ -198,6 +201,15 @@ export class NatsLink {
       if (type === Events.Disconnect) this.isUp = false;
       if (type === Events.Reconnect) this.isUp = true;
     }
+  }
+
+  /** The client itself may give a connection up for good. */
+  private async replace(connection: NatsConnection): Promise<void> {
+    const error = await connection.closed();
+    this.isUp = false;
+    if (this.closing.signal.aborted) return;
+    this.log.warn({ error }, 'NATS was given up; connecting anew');
+    this.connecting = this.connectAtLast();
   }
 
   private manager(): Promise<JetStreamManager> {

@@ -36,8 +36,9 @@ export async function ownRedis(): Promise<OwnProcess> {
   return ownProcess('redis-server', (port, folder) => ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']);
 }
 
-export async function ownNats(): Promise<OwnProcess> {
-  return ownProcess('nats-server', (port, folder) => ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder]);
+/** `more`: further arguments, asked for at each start. */
+export async function ownNats(more: () => readonly string[] = () => []): Promise<OwnProcess> {
+  return ownProcess('nats-server', (port, folder) => ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', folder, ...more()]);
 }
 
 async function ownProcess(program: string, args: (port: number, folder: string) => string[]): Promise<OwnProcess> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { expect } from 'chai';
-import { connect } from 'nats';
+import { connect, type NatsConnection } from 'nats';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseRoomId, parseTenantId, type RoomId } from '../../../src/kernel/ids.js';
 import type { EphemeralMessage, RoomStreams, StreamFilter, StreamMessage, TenantScope } from '../../../src/kernel/ports.js';
@@ -288,6 +288,57 @@ describeWith('nats', 'nats streams', () => {
       stop.abort();
       await reading;
       expect(read).to.deep.equal(['before', 'after']);
+    });
+  });
+
+  describeWithOwn('nats', 'when the server refuses the credentials', () => {
+    let mine: OwnProcess;
+    let password = 'right';
+    let link: NatsLink;
+    let lone: NatsStreams;
+
+    before(async () => {
+      mine = await ownNats(() => ['--user', 'node', '--pass', password]);
+      link = open(`nats://node:right@127.0.0.1:${mine.port}`);
+      await link.opened();
+      lone = new NatsStreams(link, prefix, silentMeter);
+    });
+    after(() => mine?.remove());
+
+    const published = async (): Promise<void> => {
+      const endMs = Date.now() + 15_000;
+      const [ctx, roomId] = [tenant(), room()];
+      while ((await lone.publish([message(ctx, roomId, 'back')]).catch(() => 'away')) === 'away') {
+        if (Date.now() > endMs) throw new Error('it never came back');
+        await sleep(100);
+      }
+    };
+
+    it('goes on asking, however often they are refused, and is back with them', async function () {
+      this.timeout(60_000);
+      await published();
+      password = 'wrong';
+      await mine.kill();
+      await mine.start();
+      // Several refusals, two of which end a client that is not told otherwise.
+      await sleep(6_000);
+      password = 'right';
+      await mine.kill();
+      await mine.start();
+      await published();
+    });
+
+    it('connects anew after the client has given up, with all who listen', async function () {
+      this.timeout(60_000);
+      await published();
+      const heard: string[] = [];
+      const end = link.listen(`${prefix}anew`, (data) => heard.push(data));
+      await (Reflect.get(link, 'connection') as NatsConnection).close();
+      await published();
+      link.publishPassing(`${prefix}anew`, 'still there');
+      await sleep(200);
+      end();
+      expect(heard).to.deep.equal(['still there']);
     });
   });
 
