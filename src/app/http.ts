@@ -52,7 +52,7 @@ export function composeHttp(parts: HttpParts): HttpServer {
   const { config, storage, contract, people, federation, tenancy, bridges, sidekicks, ai, media: { media }, inProcess, checkReplies, log, meter } = parts;
   const { rates } = parts.services;
   const system = systemContext('find-dirty');
-  const ops = new Ops(VERSION, { database: () => storage.store.spanning(system, (all) => all.dirtyTenants(system, 1)) }, () => meter.text());
+  const ops = new Ops(VERSION, { database: () => storage.store.spanning(system, (all) => all.dirtyTenants(system, null, 1)) }, () => meter.text());
   const auth = new AuthConfig(config.scaikeyUrl, config.publicUrl ?? null);
   const all = servedRoutes({ ...people, ...federation, ...tenancy, ...sidekicks, bridgeInbound: bridges.inbound, bridgesAdmin: bridges.admin, scaikeyEvents: parts.scaikeyEvents, aiConfig: ai.config, aiModels: ai.models, promptStudio: ai.promptStudio, media, auth, ops });
   const serves = config.roles.includes('api');

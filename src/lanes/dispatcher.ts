@@ -9,6 +9,9 @@ import type { Store } from '../store/store.js';
  * Any number of dispatchers may run: the mark goes only together with what it stood for.
  */
 export class Dispatcher {
+  /** Where the next round goes on, so that tenants that are always dirty do not hide those behind them. */
+  #last: TenantId | null = null;
+
   constructor(
     private readonly deps: {
       readonly store: Pick<Store, 'spanning' | 'transact'>;
@@ -19,8 +22,7 @@ export class Dispatcher {
 
   /** Returns how many tenants were dirty. One tenant's failure leaves its mark, and the others alone. */
   async dispatch(): Promise<number> {
-    const system = systemContext('find-dirty');
-    const dirty = await this.deps.store.spanning(system, (all) => all.dirtyTenants(system, LIMITS.dispatchTenantsMax));
+    const dirty = await this.#nextDirty();
     for (const tenantId of dirty) {
       try {
         await this.#dispatchTenant(tenantId);
@@ -29,6 +31,17 @@ export class Dispatcher {
       }
     }
     return dirty.length;
+  }
+
+  async #nextDirty(): Promise<readonly TenantId[]> {
+    const [system, max] = [systemContext('find-dirty'), LIMITS.dispatchTenantsMax];
+    const dirty = await this.deps.store.spanning(system, async (all) => {
+      const further = await all.dirtyTenants(system, this.#last, max);
+      const fromTheFirst = this.#last === null || further.length === max ? [] : await all.dirtyTenants(system, null, max - further.length);
+      return [...new Set([...further, ...fromTheFirst])];
+    });
+    this.#last = dirty.length < max ? null : (dirty.at(-1) ?? null);
+    return dirty;
   }
 
   async #dispatchTenant(tenantId: TenantId): Promise<void> {

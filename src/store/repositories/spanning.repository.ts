@@ -156,8 +156,10 @@ export class SpanningRepository {
     );
   }
 
-  async dirtyTenants(_system: SystemContext, limit: number): Promise<readonly TenantId[]> {
-    const rows = await this.tx.prepared<{ tenant_id: TenantId }>('span_dirty', 'select tenant_id from tenant_heads where dirty limit $1', [limit]);
+  /** In the order of their ids, from behind one on. */
+  async dirtyTenants(_system: SystemContext, after: TenantId | null, limit: number): Promise<readonly TenantId[]> {
+    const text = 'select tenant_id from tenant_heads where dirty and ($1::uuid is null or tenant_id > $1) order by tenant_id limit $2';
+    const rows = await this.tx.prepared<{ tenant_id: TenantId }>('span_dirty', text, [after, limit]);
     return rows.map((row) => row.tenant_id);
   }
 

@@ -60,7 +60,7 @@ describe('What consumers cost', function () {
     const [due, dirty] = [systemContext('find-due'), systemContext('find-dirty')];
     const parts = [
       await buffersOf((all) => all.dueConsumers(due, ['peer', 'bridge', 'stream', 'duty'], LIMITS.consumersPerPoll)),
-      await buffersOf((all) => all.dirtyTenants(dirty, LIMITS.dispatchTenantsMax)),
+      await buffersOf((all) => all.dirtyTenants(dirty, null, LIMITS.dispatchTenantsMax)),
     ];
     for (const part of parts) expect(part).to.be.above(0);
     expect(parts.reduce((sum, part) => sum + part)).to.be.below(50);
