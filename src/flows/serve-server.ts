@@ -2,6 +2,7 @@ import type { Membership } from '../kernel/events.js';
 import { serverOf, type Fqid } from '../kernel/ids.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import { peerConsumerId } from '../lanes/peer-lane.js';
+import type { LaneRow } from '../store/repositories/lanes.repository.js';
 import type { RoomRow } from '../store/repositories/rooms.repository.js';
 import type { Repositories } from '../store/store.js';
 import { requireStartFits } from './start-fits.js';
@@ -19,31 +20,39 @@ export interface ServerStep {
 
 /**
  * Opens and ends what a foreign server may read of a hosted room, and the lane that carries it there, in the transaction
- * that moves its member. An invitation opens the lane for itself alone; the first join opens the log. Throws
- * SW_FED_ROOM_TOO_LARGE.
+ * that moves its member. An invitation opens the lane for itself alone; the first join opens the log. A lane that still
+ * owes entries up to its end carries them first: it finds by itself what comes after. Throws SW_FED_ROOM_TOO_LARGE.
  */
 export async function serveServer(ctx: TenantContext, repositories: Repositories, step: ServerStep): Promise<void> {
+  const { consumers, intervals, lanes, members } = repositories;
   const { room, seq } = step;
   const server = serverOf(step.fqid);
   const consumer = peerConsumerId(server);
-  const joined = await repositories.members.countOfServer(ctx, room.room_id, server, ['join']);
-  const lane = await repositories.lanes.find(ctx, room.room_id, consumer);
-  const reading = lane !== undefined && lane.mode !== 'invited' && lane.end_seq === null;
+  const reads = (await intervals.list(ctx, room.room_id, server)).some(({ to_seq: to }) => to === null);
+  const ends = reads && step.before === 'join' && (await members.countOfServer(ctx, room.room_id, server, ['join'])) === 0;
+  if (reads && !ends) return;
 
-  const comes = step.after === 'join' || step.after === 'invite';
-  if (comes && !reading) await requireStartFits(ctx, repositories, room, server, startOf(step) - 1);
+  const from = startOf(step);
+  const opens = step.after === 'join';
+  if (opens || step.after === 'invite') await requireStartFits(ctx, repositories, room, server, from - 1);
 
-  await repositories.consumers.ensure(ctx, consumer, 'peer');
-  if (step.after === 'join' && !reading) {
-    const from = startOf(step);
-    await repositories.intervals.open(ctx, room.room_id, server, from);
-    await repositories.lanes.open(ctx, { room_id: room.room_id, consumer_id: consumer, mode: 'start', cursor: from - 1 });
-  } else if (step.before === 'join' && joined === 0 && reading) {
-    await repositories.intervals.close(ctx, room.room_id, server, seq);
-    await repositories.lanes.end(ctx, room.room_id, consumer, seq);
-  } else if (!reading && (lane === undefined || lane.mode !== 'invited')) {
-    await repositories.lanes.open(ctx, { room_id: room.room_id, consumer_id: consumer, mode: 'invited', cursor: seq - 1 });
-  }
+  await consumers.ensure(ctx, consumer, 'peer');
+  await consumers.hold(ctx, consumer);
+  if (ends) await intervals.close(ctx, room.room_id, server, seq);
+  else if (opens) await intervals.open(ctx, room.room_id, server, from);
+
+  const lane = await lanes.find(ctx, room.room_id, consumer);
+  const key = { room_id: room.room_id, consumer_id: consumer };
+  const owedTo = endOwed(lane) ?? (ends ? seq : undefined);
+  if (owedTo !== undefined) await lanes.end(ctx, room.room_id, consumer, owedTo);
+  else if (opens) await lanes.open(ctx, { ...key, mode: 'start', cursor: from - 1 });
+  else if (lane?.mode !== 'invited') await lanes.open(ctx, { ...key, mode: 'invited', cursor: seq - 1 });
+}
+
+/** The end of a lane that has not been there yet. */
+function endOwed(lane: LaneRow | undefined): number | undefined {
+  if (lane === undefined || lane.frozen !== null || lane.end_seq === null) return undefined;
+  return lane.cursor < lane.end_seq ? lane.end_seq : undefined;
 }
 
 /** Newcomers read from the invitation that they answer, or from the beginning if the room says so. */

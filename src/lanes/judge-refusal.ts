@@ -14,6 +14,13 @@ const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'SW_FED_ORIGIN_MISMATCH',
 ]);
 
+/** Codes by which a mirror says that it holds no such room, or does not want it. */
+const WITHOUT_ROOM: ReadonlySet<string> = new Set(['SW_ROOM_NOT_FOUND', 'SW_NOT_MEMBER']);
+
+export function isWithoutRoom(code: string): boolean {
+  return WITHOUT_ROOM.has(code);
+}
+
 export function isAboutContent(code: string): boolean {
   return ABOUT_CONTENT.has(code);
 }

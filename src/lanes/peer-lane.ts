@@ -72,7 +72,7 @@ export class PeerLane implements LaneHandler {
   }
 
   async #outcomes(ctx: TenantContext, peer: ServerName, work: PeerWork, { answered }: Delivery): Promise<readonly Outcome[]> {
-    const aid = { nowMs: this.deps.clock.nowMs(), randomness: this.deps.randomness, begins: work.begins };
+    const aid = { nowMs: this.deps.clock.nowMs(), randomness: this.deps.randomness, reach: work.reach };
     const outcomes: Outcome[] = [];
     for (const { parcel, results } of answered) {
       const checked: CheckedResult[] = [];

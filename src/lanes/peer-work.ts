@@ -1,6 +1,7 @@
 import type { RoomId, ServerName } from '../kernel/ids.js';
 import type { RoomType } from '../kernel/events.js';
 import type { EntryRow, PlacedEntryRow } from '../store/repositories/entry-row.js';
+import type { IntervalRow } from '../store/repositories/intervals.repository.js';
 import type { InvitationRow } from '../store/repositories/invitations.repository.js';
 import type { DueLane, SubmittingLane } from '../store/repositories/lanes.repository.js';
 
@@ -54,11 +55,18 @@ export interface DeclineWork {
 
 export type Work = StartWork | LogWork | MemberWork | SubmitWork | DeclineWork;
 
+/** Where a lane may go in a room. */
+export interface Reach {
+  /** What its server may read, rising. */
+  readonly intervals: readonly IntervalRow[];
+  /** An ended lane is followed by entries about people of its server. */
+  readonly news: boolean;
+}
+
 /** All that one turn found to do for a peer, read in one go. */
 export interface PeerWork {
   readonly work: readonly Work[];
-  /** First places of the intervals of each room that the peer may read, rising. */
-  readonly begins: ReadonlyMap<RoomId, readonly number[]>;
+  readonly reach: ReadonlyMap<RoomId, Reach>;
   /** Descriptor JWS of third servers, as pinned here. */
   readonly descriptors: ReadonlyMap<ServerName, string>;
   /** Lanes of invited servers that the log passed without naming anybody of theirs. */

@@ -4,7 +4,7 @@ import type { TenantContext } from '../kernel/tenant-context.js';
 import { genesis } from '../protocol/chain.js';
 import type { DueLane } from '../store/repositories/lanes.repository.js';
 import type { Repositories } from '../store/store.js';
-import type { DeclineWork, LogWork, MemberWork, PeerWork, Refusal, StartWork, Submission, Work } from './peer-work.js';
+import type { DeclineWork, LogWork, MemberWork, PeerWork, Reach, Refusal, StartWork, Submission, Work } from './peer-work.js';
 
 export interface PeerWorkQuery {
   readonly consumerId: string;
@@ -52,7 +52,7 @@ export async function readPeerWork(ctx: TenantContext, repositories: Repositorie
     work,
     passed,
     hopeless,
-    begins: await readBegins(ctx, repositories, work, peer),
+    reach: await readReach(ctx, repositories, work, peer),
     descriptors: await readDescriptors(ctx, repositories, authorsOf(work, ctx.serverName, peer)),
     nextTimeMs: await lanes.nextTime(ctx, consumerId, nowMs, LIMITS.acceptedResendMs),
   };
@@ -106,14 +106,15 @@ function authorsOf(work: readonly Work[], own: ServerName, peer: ServerName): Re
   return new Set(origins.filter((origin) => origin !== own && origin !== peer));
 }
 
-async function readBegins(ctx: TenantContext, { intervals }: Repositories, work: readonly Work[], peer: ServerName): Promise<PeerWork['begins']> {
-  const begins = new Map<RoomId, readonly number[]>();
+async function readReach(ctx: TenantContext, { intervals, log }: Repositories, work: readonly Work[], peer: ServerName): Promise<PeerWork['reach']> {
+  const reach = new Map<RoomId, Reach>();
   for (const part of work) {
-    if (part.kind !== 'log') continue;
-    const list = await intervals.list(ctx, part.lane.room_id, peer);
-    begins.set(part.lane.room_id, list.map(({ from_seq: from }) => from));
+    if (part.kind === 'submit' || part.kind === 'decline') continue;
+    const { room_id: roomId, end_seq: end } = part.lane;
+    const news = end !== null && (await log.memberRun(ctx, roomId, end, peer, 1)).length > 0;
+    reach.set(roomId, { intervals: await intervals.list(ctx, roomId, peer), news });
   }
-  return begins;
+  return reach;
 }
 
 export async function readDescriptors(ctx: TenantContext, { peers }: Repositories, servers: ReadonlySet<ServerName>): Promise<ReadonlyMap<ServerName, string>> {

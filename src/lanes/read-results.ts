@@ -1,12 +1,13 @@
 import { LIMITS } from '../kernel/limits.js';
 import type { Randomness } from '../kernel/ports.js';
+import type { IntervalRow } from '../store/repositories/intervals.repository.js';
 import type { InvitationRow } from '../store/repositories/invitations.repository.js';
-import type { LaneMove, LaneRow } from '../store/repositories/lanes.repository.js';
+import type { DueLane, LaneMove, LaneRow } from '../store/repositories/lanes.repository.js';
 import { doubling } from './backoff.js';
 import type { Parcel } from './build-batch.js';
 import type { CheckedResult } from './check-receipts.js';
 import { afterRefusal, afterStored, NO_TROUBLE, type RunTrouble } from './halving.js';
-import { isAboutContent } from './judge-refusal.js';
+import { isAboutContent, isWithoutRoom } from './judge-refusal.js';
 import type { LogWork, MemberWork, PeerWork, Refusal, StartWork, SubmitWork } from './peer-work.js';
 
 /** What became of one parcel, to be written under the lease. */
@@ -23,7 +24,7 @@ export interface Outcome {
 export interface ReadingAid {
   readonly nowMs: number;
   readonly randomness: Pick<Randomness, 'fraction'>;
-  readonly begins: PeerWork['begins'];
+  readonly reach: PeerWork['reach'];
 }
 
 type Result = CheckedResult | undefined;
@@ -45,7 +46,7 @@ export function readResults({ work, items, rows }: Parcel, results: readonly Che
 
 function readStart({ lane }: StartWork, result: Result, aid: ReadingAid): Outcome {
   const began = result?.status === 'stored' || result?.status === 'accepted' || result?.status === 'duplicate';
-  if (!began) return refusedRun(lane, result, aid);
+  if (!began) return isLetGo(lane, result) ? beyondEnd(lane, aid) : refusedRun(lane, result, aid);
   const move = moved(lane, { cursor: lane.cursor, mode: 'log', refusedTimes: lane.refused_times });
   return { move, refusals: [], more: lane.head_seq > lane.cursor };
 }
@@ -56,10 +57,12 @@ function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid
     // Of a place that was proved before: what was sent now has no answer.
     if (result.seq <= lane.cursor) return refusedRun(lane, undefined, aid);
     const cursor = result.seq;
-    const move = { ...moved(lane, { cursor, receipt: cursor, receiptHash: result.hash, receiptJws: result.receipt }), ...afterStored(troubleOf(lane)) };
-    return { move, refusals: [], more: cursor < Math.min(lane.head_seq, lane.end_seq ?? lane.head_seq) };
+    const proved = { cursor, receipt: cursor, receiptHash: result.hash, receiptJws: result.receipt };
+    if (cursor === lane.end_seq) return beyondEnd(lane, aid, proved);
+    return { move: { ...moved(lane, proved), ...afterStored(troubleOf(lane)) }, refusals: [], more: cursor < Math.min(lane.head_seq, lane.end_seq ?? lane.head_seq) };
   }
-  if (result?.status === 'gap') return rewound(lane, result.have_seq, aid);
+  if (result?.status === 'gap') return rewound(lane, result.have_seq, intervalsOf(lane, aid).filter(({ from_seq: from }) => from <= lane.cursor + 1).at(-1), aid);
+  if (isLetGo(lane, result)) return beyondEnd(lane, aid);
   if (result?.status !== 'refused' || !isAboutContent(result.code)) return refusedRun(lane, result, aid);
 
   const { trouble, culprit } = afterRefusal(troubleOf(lane), result.code, entries);
@@ -72,15 +75,32 @@ function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid
 }
 
 /** A restored mirror has less than it once confirmed. It never has more than it was sent. One that goes back time and again waits. */
-function rewound(lane: LogWork['lane'], haveSeq: number, aid: ReadingAid): Outcome {
-  if (haveSeq >= lane.cursor) return refusedRun(lane, undefined, aid);
-  const begin = aid.begins.get(lane.room_id)?.filter((seq) => seq <= lane.cursor + 1).at(-1);
-  if (begin === undefined) return refusedRun(lane, undefined, aid);
-  const lostItsStart = haveSeq < begin - 1;
-  const back = lostItsStart ? { cursor: begin - 1, mode: 'start' as const } : { cursor: haveSeq };
+function rewound(lane: LaneRow, haveSeq: number, to: IntervalRow | undefined, aid: ReadingAid): Outcome {
+  if (haveSeq >= lane.cursor || to === undefined) return refusedRun(lane, undefined, aid);
+  const lostItsStart = haveSeq < to.from_seq - 1;
+  const back = { ...(lostItsStart ? { cursor: to.from_seq - 1, mode: 'start' as const } : { cursor: haveSeq, mode: 'log' as const }), endSeq: to.to_seq };
   const refusedTimes = lane.refused_times + 1;
   if (refusedTimes === 1) return { move: { ...moved(lane, back), refusedTimes }, refusals: [], more: true };
   return { move: { ...moved(lane, back), refusedTimes, restUntil: aid.nowMs + restMs(refusedTimes, aid) }, refusals: [], more: false };
+}
+
+/** The lane has carried what its server might read, or the server has no use for it: on to the next interval, or to news of its people. */
+function beyondEnd(lane: DueLane, aid: ReadingAid, proved: Partial<LaneMove> = {}): Outcome {
+  const end = lane.end_seq ?? lane.head_seq;
+  const next = intervalsOf(lane, aid).find(({ to_seq: to }) => to === null || to > end);
+  if (next !== undefined) return { move: moved(lane, { ...proved, cursor: next.from_seq - 1, mode: 'start', endSeq: next.to_seq }), refusals: [], more: true };
+  const news = aid.reach.get(lane.room_id)?.news === true;
+  const move = moved(lane, { ...proved, cursor: end, ...(news ? { mode: 'invited' as const, endSeq: null } : { mode: 'log' as const }) });
+  return { move, refusals: [], more: news };
+}
+
+/** A server that was put out of a room, and holds it no more, needs nothing of what it might still read. */
+function isLetGo({ end_seq: end }: LaneRow, result: Result): boolean {
+  return end !== null && result?.status === 'refused' && isWithoutRoom(result.code);
+}
+
+function intervalsOf({ room_id: roomId }: LaneRow, { reach }: ReadingAid): readonly IntervalRow[] {
+  return reach.get(roomId)?.intervals ?? [];
 }
 
 /** Entries that the peer will not have are passed over; the first that must wait holds the rest. */
@@ -88,8 +108,10 @@ function readMembers({ lane, entries, scannedTo }: MemberWork, sent: number, res
   let cursor = lane.cursor;
   for (const [index, { row }] of entries.slice(0, sent).entries()) {
     const result = results[index];
-    const mustWait = result === undefined || result.status === 'gap' || result.status === 'deferred' || (result.status === 'refused' && result.retryable);
+    const mustWait = result === undefined || result.status === 'deferred' || (result.status === 'refused' && result.retryable);
     if (result?.status === 'contradiction') return stopped(lane, 'SW_FED_CHAIN_FORK', result.proof);
+    const owed = result?.status === 'gap' ? intervalsOf(lane, aid).find(({ to_seq: to }) => to !== null && to > result.have_seq) : undefined;
+    if (result?.status === 'gap' && owed !== undefined) return rewound({ ...lane, cursor }, result.have_seq, owed, aid);
     if (mustWait) return rested({ ...lane, cursor }, result, aid);
     cursor = row.seq;
   }

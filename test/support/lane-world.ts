@@ -53,6 +53,15 @@ export class LaneWorld {
     });
   }
 
+  /** The people of a server are out of the room with this entry, and in again with that one. */
+  async lose(room: LaneRoom, server: ServerName, lastSeq: number, backSeq?: number): Promise<void> {
+    await this.store.transact(this.ctx, async ({ lanes, intervals }) => {
+      await intervals.close(this.ctx, room.roomId, server, lastSeq);
+      if (backSeq !== undefined) await intervals.open(this.ctx, room.roomId, server, backSeq);
+      await lanes.end(this.ctx, room.roomId, `peer:${server}`, lastSeq);
+    });
+  }
+
   async say(room: LaneRoom, texts: readonly string[]): Promise<void> {
     await this.append(room, texts.map((text) => ({ type: EVENT_TYPES.message, content: { body: text } })));
   }

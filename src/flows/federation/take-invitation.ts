@@ -35,9 +35,14 @@ export class TakeInvitation {
     const proven = await this.deps.homeWord.verifyInvitation(ctx, invitation, origin, await this.deps.carriedKeys.read(ctx, room, keys));
     const { withheld } = admitEntry({ ctx, policy, usage: undefined }, proven);
     if (withheld !== undefined) throw new GatewayError('SW_FED_POLICY', `invitation withheld: ${withheld}`);
-    await this.deps.store.transact(ctx, (repositories) => this.#keep(source, repositories, invitation));
+    const result = await this.deps.store.transact(ctx, async (repositories): Promise<ItemResult> => {
+      const haveSeq = await behind(ctx, repositories, invitation);
+      if (haveSeq !== undefined) return { status: 'gap', have_seq: haveSeq };
+      await this.#keep(source, repositories, invitation);
+      return { status: 'accepted' };
+    });
     this.deps.wake.hint({ kind: 'log', tenantId: ctx.tenantId });
-    return { status: 'accepted' };
+    return result;
   }
 
   async #keep({ ctx, origin }: RunSource, repositories: Repositories, invitation: UnverifiedInvitation): Promise<void> {
@@ -73,6 +78,15 @@ export class TakeInvitation {
       created_at: this.deps.clock.nowMs(),
     });
   }
+}
+
+/** Where our copy ends, if the person is inside there and entries are missing that must have put them out. */
+async function behind(ctx: TenantContext, repositories: Repositories, invitation: UnverifiedInvitation): Promise<number | undefined> {
+  const { entry, head } = invitation;
+  const room = await repositories.rooms.findByLog(ctx, head.room);
+  if (room?.phase !== 'mirrored' || room.frozen !== null || entry.seq <= room.head_seq + 1) return undefined;
+  const { participant_id: person } = await requirePerson(ctx, repositories, invitation);
+  return (await repositories.members.find(ctx, room.room_id, person))?.membership === 'join' ? room.head_seq : undefined;
 }
 
 async function requirePerson(ctx: TenantContext, { participants }: Repositories, { entry }: UnverifiedInvitation): Promise<ParticipantRow> {

@@ -23,7 +23,7 @@ export interface LaneRow {
   readonly frozen: string | null;
   /** What the peer signed and what contradicts our log. */
   readonly proof: string | null;
-  /** Rises whenever the lane is opened; what was sent for an older opening moves nothing. */
+  /** Rises with all that changes what the lane owes; what a turn has read before moves nothing. */
   readonly generation: number;
   /** The last refusal of a run, how often in a row, and how many entries the next run may have. */
   readonly refused_code: string | null;
@@ -53,6 +53,7 @@ export interface LaneMove {
   readonly generation: number;
   readonly cursor: number;
   readonly mode?: LaneMode | undefined;
+  readonly endSeq?: number | null | undefined;
   readonly receipt?: number | undefined;
   readonly receiptHash?: Buffer | undefined;
   readonly receiptJws?: string | undefined;
@@ -112,9 +113,10 @@ export class LanesRepository {
     return this.tx.rows<LaneRow>(q('lanes').where({ tenant_id: ctx.tenantId, room_id: roomId }).whereNot({ mode: 'bridge' }).orderBy('consumer_id'));
   }
 
-  /** The lane ends with this entry: the last its server may read. */
+  /** The lane ends with this entry, the last its server may read. Said again when what comes after it has changed. */
   async end(ctx: TenantContext, roomId: RoomId, consumerId: string, endSeq: number): Promise<void> {
-    await this.tx.rows(q('lanes').where({ tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId }).update({ end_seq: endSeq }));
+    const where = { tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId };
+    await this.tx.rows(q('lanes').where(where).update({ end_seq: endSeq, generation: sql('generation + 1') }));
   }
 
   async change(ctx: TenantContext, roomId: RoomId, consumerId: string, change: Partial<Pick<LaneRow, 'mode' | 'cursor' | 'frozen'>>): Promise<void> {
@@ -193,7 +195,7 @@ export class LanesRepository {
     return rows[0]?.next ?? undefined;
   }
 
-  /** Moves lanes of one consumer; a lane that was opened anew meanwhile stays as it is. Runs under the consumer's token. */
+  /** Moves lanes of one consumer; a lane that owes something else meanwhile stays as it is. Runs under the consumer's token. */
   async move(ctx: TenantContext, consumerId: string, moves: readonly LaneMove[], nowMs: number): Promise<void> {
     for (const { roomId, generation, withhold, ...move } of moves) {
       const where = { tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId, generation };
@@ -232,6 +234,7 @@ function columnsOf(move: Omit<LaneMove, 'roomId' | 'generation' | 'withhold'>): 
   const columns = {
     cursor: move.cursor,
     mode: move.mode,
+    end_seq: move.endSeq,
     receipt: move.receipt,
     receipt_hash: move.receiptHash,
     receipt_jws: move.receiptJws,

@@ -79,7 +79,7 @@ describe('The lane to a peer', function () {
 
     it('never sends what comes after the end of the lane', async () => {
       const room = await mirrored(5);
-      await parts.store.transact(ctx, ({ lanes }) => lanes.end(ctx, room.roomId, consumer, 3));
+      await world.lose(room, peer.server, 3);
       expect(await turn()).to.equal('idle');
       expect(entriesIn(sent())).to.equal(3);
       await turn();
@@ -214,6 +214,15 @@ describe('The lane to a peer', function () {
       const room = await mirrored(4);
       await turn(async () => parts.store.transact(ctx, ({ lanes }) => lanes.open(ctx, { room_id: room.roomId, consumer_id: consumer, mode: 'start', cursor: 2 })));
       expect(await laneOf(room)).to.include({ mode: 'start', cursor: 2, receipt: null });
+    });
+
+    it('goes on with the interval that was opened while the end of the last one was under way', async () => {
+      const room = await mirrored(6);
+      await world.lose(room, peer.server, 3);
+      await turn(() => world.lose(room, peer.server, 3, 5));
+      await turns('idle');
+      const places = peer.items.flat().flatMap((item) => (item.kind === 'log' ? item.run.entries.map(({ seq }) => String(seq)) : [item.kind]));
+      expect(places).to.deep.equal(['1', '2', '3', '1', '2', '3', 'start', '5', '6']);
     });
   });
 

@@ -2,7 +2,10 @@ import { expect } from 'chai';
 import { logNameOf, parseRoomId, parseServerName } from '../../../src/kernel/ids.js';
 import type { Parcel } from '../../../src/lanes/build-batch.js';
 import type { CheckedResult } from '../../../src/lanes/check-receipts.js';
-import { readResults, type Outcome } from '../../../src/lanes/read-results.js';
+import type { Reach } from '../../../src/lanes/peer-work.js';
+import { readResults, type Outcome, type ReadingAid } from '../../../src/lanes/read-results.js';
+import type { WireItem } from '../../../src/protocol/send.js';
+import type { PlacedEntryRow } from '../../../src/store/repositories/entry-row.js';
 import type { DueLane } from '../../../src/store/repositories/lanes.repository.js';
 
 const ROOM = parseRoomId('room-00000000-0000-4000-8000-000000000001');
@@ -14,11 +17,22 @@ const LANE: DueLane = {
   rest_until: null, accepted_at: null,
 };
 
-function answered(result: CheckedResult, lane: Partial<DueLane> = {}): Outcome {
+const HELD: Reach = { intervals: [{ from_seq: 1, to_seq: null }], news: false };
+
+function answered(result: CheckedResult, lane: Partial<DueLane> = {}, reach = HELD): Outcome {
   const parcel: Parcel = { work: { kind: 'log', lane: { ...LANE, ...lane }, prevHash: Buffer.alloc(32), rows: [], withheld: new Map() }, items: [], rows: [] };
-  return readResults(parcel, [result], { nowMs: NOW_MS, randomness: { fraction: () => 0.5 }, begins: new Map([[ROOM, [1]]]) });
+  return readResults(parcel, [result], aidWith(reach));
 }
 
+/** The answer to news of one place. */
+function answeredNews(result: CheckedResult, lane: Partial<DueLane>, reach: Reach): Outcome {
+  const entry = { row: { seq: LANE.head_seq } as PlacedEntryRow, prevHash: Buffer.alloc(32) };
+  const about = { name: null, topic: null, type: 'group' as const, member_count: 1 };
+  const work: Parcel['work'] = { kind: 'member', lane: { ...LANE, mode: 'invited', ...lane }, entries: [entry], about, scannedTo: LANE.head_seq };
+  return readResults({ work, items: [{} as WireItem], rows: [] }, [result], aidWith(reach));
+}
+
+const aidWith = (reach: Reach): ReadingAid => ({ nowMs: NOW_MS, randomness: { fraction: () => 0.5 }, reach: new Map([[ROOM, reach]]) });
 const stored = (seq: number): CheckedResult => ({ status: 'stored', seq, hash: Buffer.alloc(32), receipt: 'signed' });
 
 describe('The answer of a mirror', () => {
@@ -44,5 +58,47 @@ describe('The answer of a mirror', () => {
     expect(again.move).to.include({ cursor: 1, refusedTimes: 2 });
     expect(again.move?.restUntil).to.be.greaterThan(NOW_MS);
     expect(again.more).to.equal(false);
+  });
+
+  describe('that was put out of the room', () => {
+    const ended = { end_seq: 7, head_seq: 12 };
+    const put = (intervals: Reach['intervals'], news: boolean): Reach => ({ intervals, news });
+
+    it('leads the lane to news of its people, where some follow the end', () => {
+      const { move, more } = answered(stored(7), ended, put([{ from_seq: 1, to_seq: 7 }], true));
+      expect(move).to.include({ cursor: 7, receipt: 7, mode: 'invited', endSeq: null });
+      expect(more).to.equal(true);
+    });
+
+    it('leads the lane to the start of the next interval, and to its end', () => {
+      const back = { cursor: 8, receipt: 7, mode: 'start' };
+      expect(answered(stored(7), ended, put([{ from_seq: 1, to_seq: 7 }, { from_seq: 9, to_seq: null }], true)).move).to.include({ ...back, endSeq: null });
+      expect(answered(stored(7), ended, put([{ from_seq: 1, to_seq: 7 }, { from_seq: 9, to_seq: 11 }, { from_seq: 12, to_seq: null }], true)).move).to.include({ ...back, endSeq: 11 });
+    });
+
+    it('leaves the lane where it ends, where nothing of its people follows', () => {
+      const { move, more } = answered(stored(7), ended, put([{ from_seq: 1, to_seq: 7 }], false));
+      expect(move).to.include({ cursor: 7, mode: 'log' });
+      expect(move).not.to.have.property('endSeq');
+      expect(more).to.equal(false);
+    });
+
+    it('that it holds no such room ends what it is owed of it, but not while it may still read', () => {
+      const gone: CheckedResult = { status: 'refused', code: 'SW_ROOM_NOT_FOUND', message: '', retryable: false };
+      expect(answered(gone, { ...ended, cursor: 2 }, put([{ from_seq: 1, to_seq: 7 }], true)).move).to.include({ cursor: 7, mode: 'invited', endSeq: null });
+      expect(answered(gone, { cursor: 2 }).move).to.include({ cursor: 2, refusedTimes: 1, refusedCode: 'SW_ROOM_NOT_FOUND' });
+    });
+
+    it('that news come after what is here leads back into the interval that it has not read to the end', () => {
+      const { move, more } = answeredNews({ status: 'gap', have_seq: 3 }, { cursor: 6 }, put([{ from_seq: 1, to_seq: 5 }], false));
+      expect(move).to.include({ cursor: 3, mode: 'log', endSeq: 5, refusedTimes: 1 });
+      expect(more).to.equal(true);
+    });
+
+    it('that it lacks what it may not read holds nothing up', () => {
+      const { move } = answeredNews({ status: 'gap', have_seq: 5 }, { cursor: 6 }, put([{ from_seq: 1, to_seq: 5 }], false));
+      expect(move).to.include({ cursor: 7, refusedTimes: 0 });
+      expect(move).not.to.have.property('mode');
+    });
   });
 });
