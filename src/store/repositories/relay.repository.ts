@@ -13,12 +13,14 @@ export class RelayRepository {
     return (await this.tx.prepared<PlacedEntryRow>('relay_hold', text, [ctx.tenantId, roomId, eventId]))[0];
   }
 
-  /** The form that a message has by now: its last edit up to a number, if there is one that was not erased. */
+  /** The form that a message has by now: the last edit of its own sender up to a number, if there is one that was not erased. */
   async lastEdit(ctx: TenantContext, roomId: RoomId, eventId: EventId, upToSeq: number): Promise<PlacedEntryRow | undefined> {
     const rows = await this.tx.prepared<PlacedEntryRow>(
       'relay_last_edit',
-      `select * from entries where tenant_id = $1 and room_id = $2 and relates_to = $3 and event_type = 'swp.room.message.edit'
-         and state = 'placed' and redacted_by is null and seq <= $4 order by seq desc limit 1`,
+      `select x.* from entries x join entries e on e.tenant_id = x.tenant_id and e.event_id = x.relates_to
+       where x.tenant_id = $1 and x.room_id = $2 and x.relates_to = $3 and x.event_type = 'swp.room.message.edit'
+         and e.event_type = 'swp.room.message' and e.room_id = x.room_id and x.sender = e.sender
+         and x.state = 'placed' and x.redacted_by is null and x.seq <= $4 order by x.seq desc limit 1`,
       [ctx.tenantId, roomId, eventId, upToSeq],
     );
     return rows[0];

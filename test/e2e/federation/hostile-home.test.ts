@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { EVENT_TYPES } from '../../../src/kernel/events.js';
+import { EVENT_TYPES, type WireEvent } from '../../../src/kernel/events.js';
 import { LIMITS, MEGABYTE, TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
 import { eventHash } from '../../../src/protocol/event.js';
 import type { ItemResult } from '../../../src/protocol/send-answer.js';
@@ -11,6 +11,7 @@ import { eventually, gateways, type Gateway } from '../../support/gateway.js';
 import { HostileHome } from '../../support/hostile-home.js';
 import { HostilePeer } from '../../support/hostile-peer.js';
 import { Person } from '../../support/people.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
 
 const ROOT = 'mock:first:root:super_admin';
 const MALLORY = '@mallory:m.example';
@@ -26,7 +27,7 @@ describe('a home that means harm to its mirrors', function () {
 
   before(async () => {
     [mallory, nina] = await Promise.all([HostilePeer.listen('m.example'), HostilePeer.listen('n.example')]);
-    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url, 'n.example': nina.url } })) as [Gateway];
+    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url, 'n.example': nina.url }, env: { SCAIWAVE_EGRESS_ALLOW: '127.0.0.1' } })) as [Gateway];
     await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { default_mode: 'open' });
     [alice, walter] = await Promise.all([Person.of(a, 'alice'), Person.of(a, 'walter')]);
     for (const peer of [mallory, nina]) await eventually(async () => (await peer.batch(a, [])).body.error?.code !== 'SW_FED_PEER_UNKNOWN', PATIENCE_MS);
@@ -64,7 +65,34 @@ describe('a home that means harm to its mirrors', function () {
     const claim = { seq, at, event_hash: eventHash(event).toString('hex'), id, sender, type: EVENT_TYPES.message, withheld: 'SW_FED_POLICY' };
     return { ...run, entries: [claim] };
   };
+  const payloadOf = (jws: string): Pick<WireEvent, 'id' | 'content'> => JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8')) as WireEvent;
   const withheldOf = (result: ItemResult): readonly string[] => (result.status === 'stored' ? result.withheld.map(({ code }) => code) : expect.fail(JSON.stringify(result)));
+
+  it('puts no words into the mouth of our people, neither here nor where a bridge tells of them', async () => {
+    const receiver = new WebhookReceiver();
+    await receiver.start();
+    try {
+      const home = found();
+      const room = await mirrored(home);
+      const bridge = { transport: 'custom', direction: 'out', room_id: room, name: 'Help desk', outbound_webhook: receiver.url };
+      await a.ask('admin', 'POST', '/v1/admin/bridges', bridge);
+      home.add(await submitted(home, mallory, 2));
+      expect(withheldOf(await send(home.run(home.headSeq)))).to.deep.equal([]);
+      await alice.says(room, 'I agree');
+      const own = await eventually(async () => mallory.items('event', home.log).find(({ event }) => payloadOf(event).content['body'] === 'I agree')?.event, PATIENCE_MS);
+      const place = home.add(own);
+      const relation = { rel: 'edit', origin: 'a.example', id: payloadOf(own).id };
+      home.add(mallory.event(home.log, { type: EVENT_TYPES.edit, content: { msgtype: 'swp.text', body: 'I resign' }, relates_to: relation }));
+      expect(withheldOf(await send(home.run(place)))).to.deep.equal([]);
+      home.say('that is all');
+      expect(withheldOf(await send(home.run(home.headSeq)))).to.deep.equal([]);
+      await eventually(async () => receiver.bodies.includes('that is all'), PATIENCE_MS);
+      expect(receiver.bodies).to.deep.equal(['I agree', 'that is all']);
+      expect(await alice.hears(room)).to.deep.equal(['I agree', 'that is all']);
+    } finally {
+      await receiver.stop();
+    }
+  });
 
   it('puts nobody into a room by its start', async () => {
     const home = found();
