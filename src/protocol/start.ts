@@ -56,6 +56,14 @@ export function readStart(contract: Contract, text: string, state: readonly stri
   return { room, seq, hash: parseHash(payload.hash), iatMs: iat, state: events, jws };
 }
 
+/**
+ * When the key of a state event must have held. A start does not say when the event got its place, so its author is
+ * believed: who holds a key that has ended can say so too, but only a home could use it, and a home sets places' times.
+ */
+export function keyTimeMs({ iatMs }: Pick<UnverifiedStart, 'iatMs'>, { event }: Pick<UnverifiedEvent, 'event'>): number {
+  return Math.min(iatMs, event.origin_ts);
+}
+
 function readStateEvent(contract: Contract, room: LogName, text: string): UnverifiedEvent {
   let read: UnverifiedEvent;
   try {

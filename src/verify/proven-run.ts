@@ -5,10 +5,11 @@ import type { Clock } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { PeerDirectory } from '../peering/peer-directory.js';
 import type { Entry } from '../protocol/entry.js';
+import type { UnverifiedEvent } from '../protocol/event.js';
 import type { UnverifiedInvitation } from '../protocol/invitation.js';
 import { verifyJws, type ReadJws } from '../protocol/jws.js';
 import type { UnverifiedRun } from '../protocol/run.js';
-import type { UnverifiedStart } from '../protocol/start.js';
+import { keyTimeMs, type UnverifiedStart } from '../protocol/start.js';
 import type { CarriedDescriptors } from '../peering/carried-keys.js';
 import type { EventKeys } from './event-keys.js';
 import { verifyEvent } from './proven-event.js';
@@ -72,8 +73,9 @@ export class HomeWord {
   /** State whose author's word does not hold is left out; the log will say what became of it. */
   async verifyStart(ctx: TenantContext, start: UnverifiedStart, home: ServerName, carried: CarriedDescriptors): Promise<ProvenStart> {
     await this.#verify(ctx, start, home, 'SW_FED_START_INVALID');
-    const keyOf = this.eventKeys.placed(home, start.iatMs, carried);
-    const holds = await Promise.all(start.state.map(async (read) => read.event.origin === home || (await refusalOf(verifyEvent(ctx, read, keyOf))) === undefined));
+    const isProven = async (read: UnverifiedEvent): Promise<boolean> =>
+      read.event.origin === home || (await refusalOf(verifyEvent(ctx, read, this.eventKeys.placed(home, keyTimeMs(start, read), carried)))) === undefined;
+    const holds = await Promise.all(start.state.map(isProven));
     const proven: Omit<ProvenStart, typeof proof> = { ...start, state: start.state.filter((_, index) => holds[index]) };
     return Object.freeze(proven) as ProvenStart;
   }

@@ -7,7 +7,7 @@ import { readJws, verifyJws, type JwsType, type ReadJws } from '../../src/protoc
 import { admitPublicKey } from '../../src/protocol/keys.js';
 import { readReceipt } from '../../src/protocol/receipt.js';
 import { readRun, type WireRun } from '../../src/protocol/run.js';
-import { readStart, stateDigest } from '../../src/protocol/start.js';
+import { keyTimeMs, readStart, stateDigest } from '../../src/protocol/start.js';
 import { contract, fixture, outcome, testKey, type Vector } from '../support/fixtures.js';
 
 interface JwsCase extends Vector {
@@ -38,6 +38,7 @@ interface StartCase extends Vector {
   readonly start: string;
   readonly state: readonly string[];
   readonly state_sha256?: string;
+  readonly keys_at?: readonly number[];
   readonly expect: string;
 }
 
@@ -119,6 +120,7 @@ describe('starts (fixtures/start.json)', () => {
       if (vector.expect !== 'ok') return;
       const start = readStart(contract, vector.start, vector.state);
       expect(stateDigest(start.room, vector.state)).to.equal(vector.state_sha256);
+      expect(start.state.map((read) => keyTimeMs(start, read))).to.deep.equal(vector.keys_at);
       expect(await holds(start.jws, 'home')).to.equal(true);
     });
   }

@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import { openAdmin } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/config.js';
-import { bring, equalHeads, federatedRoom, heard } from '../../support/federated.js';
-import { federatedPair, type Gateway } from '../../support/gateway.js';
+import { EVENT_TYPES } from '../../../src/kernel/events.js';
+import { FakePeer } from '../../support/fake-peer.js';
+import { bring, equalHeads, federatedRoom, heard, invitationTo, joinedRoom, memberships, PATIENCE_MS } from '../../support/federated.js';
+import { eventually, federatedPair, gateways, type Gateway } from '../../support/gateway.js';
+import { HostileHome } from '../../support/hostile-home.js';
+import { HostilePeer } from '../../support/hostile-peer.js';
 import { Person, type RoomSeen } from '../../support/people.js';
 import { MASTER_KEY_FOR_TESTS } from '../../support/test-keys.js';
 
@@ -56,5 +60,62 @@ describe('keys of a.example that are rotated while b.example has them', function
     const carol = await Person.of(b, 'carol');
     await bring(alice, room, carol);
     await heard(bob, there, 'signed before');
+  });
+});
+
+describe('keys of servers that were rotated before a mirror was made', function () {
+  this.timeout(60_000);
+  const DAY_MS = 86_400_000;
+  let a: Gateway;
+  let mallory: HostilePeer;
+  let alice: Person;
+
+  before(async () => {
+    mallory = await HostilePeer.listen('m.example');
+    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url } })) as [Gateway];
+    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { default_mode: 'open' });
+    alice = await Person.of(a, 'alice');
+    await eventually(async () => (await mallory.batch(a, [])).body.error?.code !== 'SW_FED_PEER_UNKNOWN', PATIENCE_MS);
+  });
+  after(async () => {
+    await a.end();
+    await mallory.close();
+  });
+
+  /** A third server whose first key has ended by now, whatever became of it. */
+  function cleos(then: (cleo: FakePeer) => void): FakePeer {
+    let nowMs = Date.now() - 100 * DAY_MS;
+    const cleo = new FakePeer('c.example', () => nowMs);
+    nowMs += 50 * DAY_MS;
+    then(cleo);
+    return cleo;
+  }
+
+  /** Alice's copy of a room in which somebody of c.example has been for so many days, by a key of then. */
+  async function copyWith(cleo: FakePeer, days: number): Promise<Readonly<Record<string, string>>> {
+    const home = new HostileHome(mallory).found();
+    const claims = { type: EVENT_TYPES.member, origin: 'c.example', sender: '@cleo:c.example', content: { target: '@cleo:c.example', membership: 'join' } };
+    home.add(mallory.event(home.log, { ...claims, origin_ts: Date.now() - days * DAY_MS }, cleo.first));
+    const place = home.add(mallory.membership(home.log, 'invite', { target: alice.fqid }));
+    await mallory.results(a, [home.news(place)]);
+    await alice.do('POST', `/v1/invitations/${(await invitationTo(alice, home.log)).id}/accept`);
+    home.add((await eventually(async () => mallory.items('event', home.log)[0], PATIENCE_MS)).event);
+    await mallory.results(a, [home.start(place - 1), home.run(place)], [cleo.descriptor().jws]);
+    return memberships(alice, (await joinedRoom(alice, home.log)).id);
+  }
+
+  it('speak for what was written while they held, so that nobody is lost to newcomers', async () => {
+    const rotated = cleos((cleo) => cleo.rotate());
+    expect(await copyWith(rotated, 99)).to.have.property('@cleo:c.example', 'join');
+    expect(await copyWith(rotated, 5)).not.to.have.property('@cleo:c.example');
+  });
+
+  it('speak for what was written before they were revoked, and for nothing after', async () => {
+    const revoked = cleos((cleo) => {
+      cleo.rotate();
+      cleo.revoke(cleo.first.keyId, Date.now() - 60 * DAY_MS);
+    });
+    expect(await copyWith(revoked, 99)).to.have.property('@cleo:c.example', 'join');
+    expect(await copyWith(revoked, 55)).not.to.have.property('@cleo:c.example');
   });
 });
