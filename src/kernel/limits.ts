@@ -230,6 +230,7 @@ export const LIMITS = Object.freeze({
   bridgeCacheMs: 1_000,
   bridgeSecretUsesMs: 1_000,
   bridgeReadMax: 200,
+  bridgeWaitingMax: 5_000,
   bridgePostsPerTurnMax: 50,
   bridgeFastFailures: 3,
   bridgeRetryAfterMaxMs: 3_600_000,

@@ -2,7 +2,7 @@ import { parseKeyId, parseLocalId, parseLogName } from '../../src/kernel/ids.js'
 import { EVERY_ACT } from '../../src/kernel/audit.js';
 import { aiSettingsOf, parseModelSlug } from '../../src/kernel/ai-settings.js';
 import { IDS, LOGS, type Ask } from '../support/twins.js';
-import { ACT, ATTEMPT, HASH, HEAD_HASH, ITEM, MODEL_PARTICIPANT, MOVE, NEW, PAGE, PLAN, ROOM, RUN_ITEM, SEARCH, SETTLEMENT, SIDEKICK } from './repository-arguments.js';
+import { ACT, ATTEMPT, HASH, HEAD_HASH, ITEM, MODEL_PARTICIPANT, MOVE, NEW, PAGE, PLAN, ROOM, RUN_ITEM, SEARCH, SETTLED, SETTLEMENT, SIDEKICK } from './repository-arguments.js';
 
 /** One call of every method, with arguments that fit rows of both twins. */
 export const CASES: Readonly<Record<string, Ask>> = {
@@ -67,10 +67,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'ConsumersRepository.settle': ({ consumers }, ctx) => consumers.settle(ctx, IDS.peerConsumer, 5, SETTLEMENT),
 
   'DeliveriesRepository.begin': ({ deliveries }, ctx) => deliveries.begin(ctx, ATTEMPT),
-  'DeliveriesRepository.settle': ({ deliveries }, ctx) =>
-    deliveries.settle(ctx, IDS.bridge, IDS.message, {
-      state: 'delivered', failed: 0, status: 200, error: null, ms: 1, answer: null, externalId: null, nextAttemptAtMs: null, outcomeKnown: true, nowMs: 9, expiresAtMs: 99,
-    }),
+  'DeliveriesRepository.settle': ({ deliveries }, ctx) => deliveries.settle(ctx, IDS.bridge, IDS.message, SETTLED),
   'DeliveriesRepository.park': ({ deliveries }, ctx) => deliveries.park(ctx, IDS.bridge, IDS.message, 'a test', 9, 99),
   'DeliveriesRepository.withdraw': ({ deliveries }, ctx) => deliveries.withdraw(ctx, IDS.bridge, IDS.message),
   'DeliveriesRepository.addRefused': ({ deliveries }, ctx) =>
@@ -243,6 +240,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'RejectionsRepository.expire': ({ rejections }, ctx) => rejections.expire(ctx, 50, 10),
 
   'RelayRepository.hold': ({ relay }, ctx) => relay.hold(ctx, IDS.room, IDS.message),
+  'RelayRepository.ahead': ({ relay }, ctx) => relay.ahead(ctx, IDS.room, IDS.bridge, 0, 10),
   'RelayRepository.lastEdit': ({ relay }, ctx) => relay.lastEdit(ctx, IDS.room, IDS.message, 10),
   'RelayRepository.holder': ({ relay }, ctx) => relay.holder(ctx, IDS.room, 'swp.room.member', IDS.foreign),
   'RelayRepository.refused': ({ relay }, ctx) => relay.refused(ctx, IDS.mirror, IDS.bridge, 0, 10),

@@ -30,6 +30,11 @@ export interface BridgeView {
   readonly created_at: string;
 }
 
+export interface BridgeDetailView extends BridgeView {
+  /** What it would tell if it went on from where it stands, as far as that was counted. */
+  readonly waiting: number;
+}
+
 /** The only two answers that ever hold a secret: creation, and rotation. */
 export interface NewBridgeView extends BridgeView {
   readonly bridge_id: string;
@@ -73,11 +78,11 @@ export interface DeliveryFilter extends PageRequest {
 export interface BridgesAdminApi {
   list(caller: Caller, page: PageRequest): Promise<Page<BridgeView>>;
   create(caller: Caller, bridge: NewBridge): Promise<NewBridgeView>;
-  get(caller: Caller, bridge: BridgeId): Promise<BridgeView>;
+  get(caller: Caller, bridge: BridgeId): Promise<BridgeDetailView>;
   remove(caller: Caller, bridge: BridgeId): Promise<void>;
-  pause(caller: Caller, bridge: BridgeId): Promise<BridgeView>;
+  pause(caller: Caller, bridge: BridgeId): Promise<BridgeDetailView>;
   /** `here` sends what happened meanwhile; `now` leaves it out. */
-  resume(caller: Caller, bridge: BridgeId, from: 'here' | 'now'): Promise<BridgeView>;
+  resume(caller: Caller, bridge: BridgeId, from: 'here' | 'now'): Promise<BridgeDetailView>;
   rotateSecret(caller: Caller, bridge: BridgeId, graceMs: number): Promise<RotatedSecretView>;
   deliveries(caller: Caller, bridge: BridgeId, filter: DeliveryFilter): Promise<Page<DeliveryView>>;
   replay(caller: Caller, bridge: BridgeId, delivery: DeliveryId): Promise<DeliveryView>;

@@ -13,11 +13,12 @@ import type { DeliveryRow } from '../../store/repositories/deliveries.repository
 import type { Repositories, Store } from '../../store/store.js';
 import type { BridgeDirectory } from '../../verify/bridge-directory.js';
 import type { SecretUses } from '../../verify/secret-uses.js';
-import type { BridgesAdminApi, BridgeView, DeliveryFilter, DeliveryView, NewBridge, NewBridgeView, RotatedSecretView } from '../api/bridges-admin.js';
+import type { BridgeDetailView, BridgesAdminApi, BridgeView, DeliveryFilter, DeliveryView, NewBridge, NewBridgeView, RotatedSecretView } from '../api/bridges-admin.js';
 import type { Page, PageRequest } from '../api/page.js';
 import { iso } from '../event-view.js';
 import { bridgeView, deliveryView, type BridgeFacts } from './bridge-view.js';
 import type { CloseBridge } from './close-bridge.js';
+import { countWaiting } from './count-waiting.js';
 import type { OpenBridge } from './open-bridge.js';
 
 const SECRET_BYTES = 32;
@@ -52,10 +53,11 @@ export class BridgesAdmin implements BridgesAdminApi {
 
   async create(caller: Caller, wanted: NewBridge): Promise<NewBridgeView> {
     const { bridgeId, secret } = await this.deps.openBridge.run(caller, wanted);
-    return { ...(await this.#one(caller.ctx, bridgeId)), bridge_id: bridgeId, shared_secret: secret };
+    const facts = await this.#read(caller.ctx, bridgeId, factsOf);
+    return { ...this.#view(facts), bridge_id: bridgeId, shared_secret: secret };
   }
 
-  async get({ ctx }: Caller, id: BridgeId): Promise<BridgeView> {
+  async get({ ctx }: Caller, id: BridgeId): Promise<BridgeDetailView> {
     await this.deps.uses.flush();
     return this.#one(ctx, id);
   }
@@ -64,19 +66,20 @@ export class BridgesAdmin implements BridgesAdminApi {
     await this.deps.closeBridge.remove(caller, id);
   }
 
-  async pause(caller: Caller, id: BridgeId): Promise<BridgeView> {
+  async pause(caller: Caller, id: BridgeId): Promise<BridgeDetailView> {
     const { ctx } = caller;
-    return this.#change(ctx, id, async ({ bridges, audit }, { state, paused_reason }) => {
+    await this.#change(ctx, id, async ({ bridges, audit }, { state, paused_reason }) => {
       if (state === 'paused' && paused_reason === null) return;
       await audit.append(ctx, actBy(caller, 'bridge.paused', id));
       await bridges.change(ctx, id, { state: 'paused', paused_reason: null });
     });
+    return this.#one(ctx, id);
   }
 
   /** It begins anew: what failed before does not count, and what waited is tried at once. */
-  async resume(caller: Caller, id: BridgeId, from: 'here' | 'now'): Promise<BridgeView> {
+  async resume(caller: Caller, id: BridgeId, from: 'here' | 'now'): Promise<BridgeDetailView> {
     const { ctx } = caller;
-    const view = await this.#change(ctx, id, async ({ bridges, rooms, lanes, deliveries, consumers, audit }, bridge) => {
+    await this.#change(ctx, id, async ({ bridges, rooms, lanes, deliveries, consumers, audit }, bridge) => {
       await audit.append(ctx, actBy(caller, 'bridge.resumed', id, { from }));
       const nowMs = this.deps.clock.nowMs();
       await consumers.restart(ctx, bridgeConsumerId(id));
@@ -88,6 +91,7 @@ export class BridgesAdmin implements BridgesAdminApi {
       }
       await deliveries.hasten(ctx, id, nowMs);
     });
+    const view = await this.#one(ctx, id);
     this.deps.wake.hint({ kind: 'due', tenantId: ctx.tenantId });
     return view;
   }
@@ -132,7 +136,7 @@ export class BridgesAdmin implements BridgesAdminApi {
   }
 
   /** One change of a bridge that has not ended; whoever remembers the bridge hears of it. */
-  async #change(ctx: TenantContext, id: BridgeId, work: (repositories: Repositories, bridge: BridgeRow) => Promise<void>): Promise<BridgeView> {
+  async #change(ctx: TenantContext, id: BridgeId, work: (repositories: Repositories, bridge: BridgeRow) => Promise<void>): Promise<void> {
     await this.deps.store.transact(ctx, async (repositories) => {
       const bridge = await repositories.bridges.lock(ctx, id);
       if (bridge === undefined) throw new GatewayError('SW_BRIDGE_NOT_FOUND', id);
@@ -140,16 +144,19 @@ export class BridgesAdmin implements BridgesAdminApi {
       await work(repositories, bridge);
     });
     this.deps.directory.forget(id);
-    return this.#one(ctx, id);
   }
 
-  async #one(ctx: TenantContext, id: BridgeId): Promise<BridgeView> {
-    const facts = await this.deps.store.read(ctx, async (repositories) => {
+  async #one(ctx: TenantContext, id: BridgeId): Promise<BridgeDetailView> {
+    const { facts, waiting } = await this.#read(ctx, id, detailOf);
+    return { ...this.#view(facts), waiting };
+  }
+
+  async #read<T>(ctx: TenantContext, id: BridgeId, what: (ctx: TenantContext, repositories: Repositories, bridge: BridgeRow) => Promise<T>): Promise<T> {
+    return this.deps.store.read(ctx, async (repositories) => {
       const bridge = await repositories.bridges.find(ctx, id);
-      return bridge && factsOf(ctx, repositories, bridge);
+      if (bridge === undefined) throw new GatewayError('SW_BRIDGE_NOT_FOUND', id);
+      return what(ctx, repositories, bridge);
     });
-    if (facts === undefined) throw new GatewayError('SW_BRIDGE_NOT_FOUND', id);
-    return this.#view(facts);
   }
 
   #view(facts: BridgeFacts): BridgeView {
@@ -160,6 +167,10 @@ export class BridgesAdmin implements BridgesAdminApi {
 async function factsOf(ctx: TenantContext, { bridgeSecrets, consumers }: Repositories, bridge: BridgeRow): Promise<BridgeFacts> {
   const secrets = await bridgeSecrets.list(ctx, [bridge.bridge_id]);
   return { bridge, secrets, consumer: await consumers.find(ctx, bridgeConsumerId(bridge.bridge_id)) };
+}
+
+async function detailOf(ctx: TenantContext, repositories: Repositories, bridge: BridgeRow): Promise<{ readonly facts: BridgeFacts; readonly waiting: number }> {
+  return { facts: await factsOf(ctx, repositories, bridge), waiting: await countWaiting(ctx, repositories, bridge) };
 }
 
 /** What was erased is never sent again, and what a home refused was never ours to send. */

@@ -5,6 +5,7 @@ import type { BridgeId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { BridgeInboundApi, BridgeInboundView } from '../../flows/api/bridge-inbound.js';
 import type {
+  BridgeDetailView,
   BridgeDirection,
   BridgesAdminApi,
   BridgeView,
@@ -21,7 +22,7 @@ import type { Route } from '../route.js';
 import { PAGE_QUERY } from './page-query.js';
 
 const BRIDGE = { bridge_id: parseBridgeId };
-const bridge = one<BridgeView>('api/bridge');
+const bridge = one<BridgeDetailView>('api/bridge-detail');
 
 interface NewBridgeBody extends JsonObject {
   readonly transport: string;
@@ -88,7 +89,7 @@ function keepingRoutes(api: BridgesAdminApi): readonly Route[] {
       method: 'GET',
       path: '/v1/admin/bridges/{bridge_id}',
       who: 'tenant_admin',
-      summary: 'One bridge, and how its secrets are used.',
+      summary: 'One bridge, how its secrets are used, and how much waits for it.',
       params: BRIDGE,
       reply: bridge,
       handle: ({ caller, params }) => api.get(caller, params.bridge_id),

@@ -3,6 +3,8 @@ import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import type { EntryRow, PlacedEntryRow } from './entry-row.js';
 
+export type AheadRow = Pick<EntryRow, 'event_type' | 'sender' | 'via' | 'state' | 'redacted_by'> & { readonly closed: boolean };
+
 /** What relaying asks of a room's log. */
 export class RelayRepository {
   constructor(private readonly tx: Tx) {}
@@ -11,6 +13,17 @@ export class RelayRepository {
   async hold(ctx: TenantContext, roomId: RoomId, eventId: EventId): Promise<PlacedEntryRow | undefined> {
     const text = 'select * from entries where tenant_id = $1 and room_id = $2 and event_id = $3 and seq is not null for share';
     return (await this.tx.prepared<PlacedEntryRow>('relay_hold', text, [ctx.tenantId, roomId, eventId]))[0];
+  }
+
+  /** The next entries of a log, without what they say; `closed` is what this bridge has told, or set aside, ahead of its place. */
+  async ahead(ctx: TenantContext, roomId: RoomId, bridge: BridgeId, afterSeq: number, limit: number): Promise<readonly AheadRow[]> {
+    return this.tx.prepared<AheadRow>(
+      'relay_ahead',
+      `select e.event_type, e.sender, e.via, e.state, e.redacted_by, coalesce(d.state <> 'waiting', false) as closed from entries e
+       left join deliveries d on d.tenant_id = e.tenant_id and d.bridge_id = $3 and d.event_id = e.event_id
+       where e.tenant_id = $1 and e.room_id = $2 and e.seq > $4 order by e.seq limit $5`,
+      [ctx.tenantId, roomId, bridge, afterSeq, limit],
+    );
   }
 
   /** The form that a message has by now: the last edit of its own sender up to a number, if there is one that was not erased. */

@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import type { NewBridgeView } from '../../../src/flows/api/bridges-admin.js';
+import type { Caller } from '../../../src/kernel/caller.js';
+import { parseEventId, type RoomId } from '../../../src/kernel/ids.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
+import { BridgeWorld, nativeMessage } from '../../support/bridge-world.js';
+import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { TestClock } from '../../support/test-clock.js';
+import { WebhookReceiver } from '../../support/webhook-receiver.js';
+
+describe('What an administrator sees of what a bridge', function () {
+  this.timeout(60_000);
+  let database: TestDatabase;
+  let clock: TestClock;
+  let world: BridgeWorld;
+  let receiver: WebhookReceiver;
+  let alice: Caller;
+  let room: RoomId;
+  let bridge: NewBridgeView;
+
+  before(async () => {
+    database = await freshDatabase();
+  });
+  after(() => database.drop());
+
+  beforeEach(async () => {
+    clock = new TestClock(Date.now());
+    world = new BridgeWorld(database, clock);
+    receiver = new WebhookReceiver();
+    await receiver.start();
+    alice = await world.person(await world.tenant(), 'alice');
+    room = await world.room(alice);
+    await world.say(alice, room, 'before the bridge');
+    bridge = await world.bridge(alice, room, { direction: 'both', outboundWebhook: receiver.url });
+  });
+  afterEach(async () => {
+    await receiver.stop();
+    await world.close();
+  });
+
+  const turn = (): ReturnType<BridgeWorld['turn']> => world.turn(alice.ctx, bridge.bridge_id);
+  const view = (): ReturnType<BridgeWorld['admin']['get']> => world.admin.get(alice, world.idOf(bridge));
+
+  describe('has yet to tell', () => {
+    it('is counted while the bridge is paused, so that the administrator knows what resuming would tell or leave out', async () => {
+      expect((await view()).waiting, 'what was said before the bridge').to.equal(0);
+      await world.admin.pause(alice, world.idOf(bridge));
+      for (const text of ['one', 'two', 'three']) await world.say(alice, room, text);
+      await turn();
+      expect(await world.admin.pause(alice, world.idOf(bridge))).to.include({ state: 'paused', waiting: 3 });
+      expect((await view()).waiting).to.equal(3);
+      expect((await world.admin.resume(alice, world.idOf(bridge), 'here')).waiting).to.equal(3);
+      await turn();
+      expect((await view()).waiting).to.equal(0);
+      await world.admin.pause(alice, world.idOf(bridge));
+      await world.say(alice, room, 'four');
+      expect((await world.admin.resume(alice, world.idOf(bridge), 'now')).waiting).to.equal(0);
+      expect(receiver.bodies).to.deep.equal(['one', 'two', 'three']);
+    });
+
+    it('leaves out what never would be told: brought by the bridge, erased, or told ahead of its place', async () => {
+      await world.call(bridge, nativeMessage('m-1', 'from there'));
+      const gone = await world.say(alice, room, 'gone');
+      await world.admin.pause(alice, world.idOf(bridge));
+      const [reacted, erased] = [await world.say(alice, room, 'kept'), parseEventId(gone.id)];
+      await world.messages.react(alice, room, parseEventId(reacted.id), '👍');
+      expect((await view()).waiting).to.equal(3);
+      await world.messages.redact(alice, room, erased, null);
+      expect((await view()).waiting, 'the redaction instead of the message').to.equal(3);
+      await database.asOwner(
+        "insert into deliveries (tenant_id, delivery_id, bridge_id, event_id, direction, state, updated_at) values ($1, 'dlv-1', $2, $3, 'out', 'delivered', 1)",
+        [alice.ctx.tenantId, bridge.bridge_id, reacted.id],
+      );
+      expect((await view()).waiting).to.equal(2);
+    });
+
+    it('is counted over a bounded part of the log', async () => {
+      const bulk = `insert into entries (tenant_id, stream_position, room_id, seq, at, event_id, origin, wire_id, event_type, sender, event_hash, dedupe_hash, chain_hash, state, origin_ts, created_at)
+        select e.tenant_id, 1000000 + n, e.room_id, e.seq + n, e.at, 'planted-' || n, e.origin, 'planted-' || n, e.event_type, e.sender, e.event_hash, e.dedupe_hash, e.chain_hash, e.state, e.origin_ts, e.created_at
+        from entries e, generate_series(1, $2) n where e.event_id = $1`;
+      const last = await world.say(alice, room, 'last');
+      await database.asOwner(bulk, [last.id, LIMITS.bridgeWaitingMax]);
+      expect((await view()).waiting).to.equal(LIMITS.bridgeWaitingMax);
+    });
+  });
+});
