@@ -240,6 +240,7 @@ export const LIMITS = Object.freeze({
   breakerFailedPercent: 70,
   breakerOpenMs: 30_000,
   breakerOpenMaxMs: 600_000,
+  deliveryTriesMax: 20,
   deliveryKeptMs: 30 * 86_400_000,
 
   leaseMs: 10_000,

@@ -37,6 +37,7 @@ export type DeliveryOutcome =
   | { readonly kind: 'closed' };
 
 interface Opened {
+  readonly atMs: number;
   readonly post: OutboundPost;
   readonly attempts: number;
   readonly failures: number;
@@ -92,7 +93,7 @@ export class DeliverEntry {
       nowMs,
       secrets: route.secrets.map(({ secret }) => secret),
     });
-    return { post, attempts, failures: before?.failures ?? 0 };
+    return { post, attempts, atMs: nowMs, failures: before?.failures ?? 0 };
   }
 
   /** What was erased before it was posted is not posted. If a post of it may have arrived, its deletion follows. */
@@ -110,9 +111,9 @@ export class DeliverEntry {
     for (const { ordinal } of route.secrets) await bridgeSecrets.countUses(ctx, bridge.bridge_id, ordinal, 1, settled.nowMs);
   }
 
-  #judge(outcome: PostOutcome, { attempts, failures }: Opened, mode: DeliveryMode): Settled {
+  #judge(outcome: PostOutcome, { attempts, failures, atMs }: Opened, mode: DeliveryMode): Settled {
     const nowMs = this.deps.clock.nowMs();
-    const facts = { status: outcome.status, error: outcome.error, ms: outcome.ms, answer: outcome.answer, externalId: outcome.externalId, outcomeKnown: outcome.known, nowMs };
+    const facts = { triedAtMs: atMs, status: outcome.status, error: outcome.error, ms: outcome.ms, answer: outcome.answer, externalId: outcome.externalId, outcomeKnown: outcome.known, nowMs };
     const done = { ...facts, nextAttemptAtMs: null, expiresAtMs: nowMs + LIMITS.deliveryKeptMs };
     if (outcome.kind === 'delivered') return { ...done, state: 'delivered', failed: 0 };
     if (outcome.kind === 'refused') return { ...done, state: 'parked', failed: 1 };

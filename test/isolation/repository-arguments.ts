@@ -64,7 +64,7 @@ export const SIDEKICK: NewSidekick = {
 
 export const ATTEMPT = { delivery_id: IDS.delivery, bridge_id: IDS.bridge, event_id: IDS.message, seq: 2, form_seq: 2, contentHash: HASH, nowMs: 9 } as const;
 
-export const SETTLED = { state: 'delivered', failed: 0, status: 200, error: null, ms: 1, answer: null, externalId: null, nextAttemptAtMs: null, outcomeKnown: true, nowMs: 9, expiresAtMs: 99 } as const;
+export const SETTLED = { state: 'delivered', failed: 0, triedAtMs: 8, status: 200, error: null, ms: 1, answer: null, externalId: null, nextAttemptAtMs: null, outcomeKnown: true, nowMs: 9, expiresAtMs: 99 } as const;
 
 export const MODEL_PARTICIPANT: ModelParticipantRow = {
   participant_id: IDS.person, model: parseModelSlug('maker/model'), is_main: true, system_prompt: 'new', default_response_mode: 'streaming', enabled: false,

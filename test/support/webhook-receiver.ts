@@ -19,7 +19,7 @@ export interface ScriptedAnswer {
 export class WebhookReceiver {
   readonly posts: ReceivedPost[] = [];
   /** What to answer to a post; absent: 200 without a word. */
-  answer: (post: ReceivedPost) => ScriptedAnswer = () => ({ status: 200 });
+  answer: (post: ReceivedPost) => ScriptedAnswer | Promise<ScriptedAnswer> = () => ({ status: 200 });
   #server: Server | undefined;
   #port = 0;
 
@@ -40,8 +40,9 @@ export class WebhookReceiver {
         const raw = Buffer.concat(chunks);
         const post = { headers: request.headers, raw, body: JSON.parse(raw.toString()) as ReceivedPost['body'] };
         this.posts.push(post);
-        const { status, body = '', headers = {}, afterMs = 0 } = this.answer(post);
-        setTimeout(() => response.writeHead(status, { ...headers, connection: 'close' }).end(body), afterMs);
+        const write = ({ status, body = '', headers = {}, afterMs = 0 }: ScriptedAnswer): unknown =>
+          setTimeout(() => response.writeHead(status, { ...headers, connection: 'close' }).end(body), afterMs);
+        void Promise.resolve(this.answer(post)).then(write, () => response.destroy());
       });
     });
     this.#server = server;

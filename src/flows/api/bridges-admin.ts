@@ -58,6 +58,14 @@ export interface NewBridge {
   readonly settings: JsonObject;
 }
 
+/** All but the time is null while nobody knows what came of it. */
+export interface DeliveryTryView {
+  readonly at: string;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly duration_ms: number | null;
+}
+
 export interface DeliveryView {
   readonly id: string;
   readonly event_id: string;
@@ -66,6 +74,8 @@ export interface DeliveryView {
   readonly last_status: number | null;
   readonly last_error: string | null;
   readonly last_duration_ms: number | null;
+  /** The last ones, the newest at the end. */
+  readonly tries: readonly DeliveryTryView[];
   readonly next_attempt_at: string | null;
   readonly external_id: string | null;
   readonly updated_at: string;

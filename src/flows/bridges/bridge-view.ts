@@ -42,6 +42,7 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
     last_status: row.last_status,
     last_error: row.last_error,
     last_duration_ms: row.last_ms,
+    tries: row.tries.map(({ at, status, error, ms }) => ({ at: iso(at), status, error, duration_ms: ms })),
     next_attempt_at: row.state === 'waiting' ? orNull(row.next_attempt_at) : null,
     external_id: row.external_id,
     updated_at: iso(row.updated_at),

@@ -1,9 +1,18 @@
 import type { BridgeId, DeliveryId, EventId } from '../../kernel/ids.js';
+import { LIMITS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
 
 export type DeliveryState = 'waiting' | 'delivered' | 'parked';
+
+/** One post of a delivery. All but the time is null while nobody knows what came of it. */
+export interface DeliveryTry {
+  readonly at: number;
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly ms: number | null;
+}
 
 export interface DeliveryRow {
   readonly delivery_id: DeliveryId;
@@ -21,6 +30,8 @@ export interface DeliveryRow {
   readonly last_status: number | null;
   readonly last_error: string | null;
   readonly last_ms: number | null;
+  /** The last tries, the newest at the end. Never a word of what was said. */
+  readonly tries: readonly DeliveryTry[];
   /** The beginning of the last answer. */
   readonly answer: Buffer | null;
   readonly erased: boolean;
@@ -46,6 +57,8 @@ export interface Settled {
   readonly state: DeliveryState;
   /** By how much the count of failures grows. */
   readonly failed: 0 | 1;
+  /** When it was posted. */
+  readonly triedAtMs: number;
   readonly status: number | null;
   readonly error: string | null;
   readonly ms: number | null;
@@ -72,12 +85,13 @@ export class DeliveriesRepository {
     );
     const [row] = await this.tx.prepared<Pick<DeliveryRow, 'delivery_id' | 'attempts'>>(
       'delivery_begin',
-      `insert into deliveries as d (tenant_id, delivery_id, bridge_id, event_id, direction, seq, form_seq, state, attempts, maybe_twice, updated_at)
-       values ($1, $2, $3, $4, 'out', $5, $6, 'waiting', 1, $7, $8)
-       on conflict (tenant_id, bridge_id, event_id) do update set attempts = d.attempts + 1, form_seq = excluded.form_seq,
+      `insert into deliveries as d (tenant_id, delivery_id, bridge_id, event_id, direction, seq, form_seq, state, attempts, tries, maybe_twice, updated_at)
+       values ($1, $2, $3, $4, 'out', $5, $6, 'waiting', 1, jsonb_build_array($9::jsonb), $7, $8)
+       on conflict (tenant_id, bridge_id, event_id) do update set attempts = d.attempts + 1,
+         tries = case when jsonb_array_length(d.tries) < $10 then d.tries else d.tries - 0 end || excluded.tries, form_seq = excluded.form_seq,
          maybe_twice = d.maybe_twice or excluded.maybe_twice, updated_at = excluded.updated_at
        returning delivery_id, attempts`,
-      [ctx.tenantId, attempt.delivery_id, attempt.bridge_id, attempt.event_id, attempt.seq, attempt.form_seq, opened[0]?.again ?? false, attempt.nowMs],
+      [ctx.tenantId, attempt.delivery_id, attempt.bridge_id, attempt.event_id, attempt.seq, attempt.form_seq, opened[0]?.again ?? false, attempt.nowMs, untold(attempt.nowMs), LIMITS.deliveryTriesMax],
     );
     if (row === undefined) throw new Error('an attempt was not written');
     return row;
@@ -89,11 +103,11 @@ export class DeliveriesRepository {
       'delivery_settle',
       `update deliveries set state = $4, failures = failures + $5, last_status = $6, last_error = $7, last_ms = $8,
          answer = case when erased then null else $9::bytea end, external_id = coalesce($10, external_id), next_attempt_at = $11,
-         updated_at = $12, expires_at = $13
+         updated_at = $12, expires_at = $13, tries = jsonb_set(tries, '{-1}', $14::jsonb)
        where tenant_id = $1 and bridge_id = $2 and event_id = $3`,
       [
         ctx.tenantId, bridge, event, settled.state, settled.failed, settled.status, settled.error, settled.ms, settled.answer,
-        settled.externalId, settled.nextAttemptAtMs, settled.nowMs, settled.expiresAtMs,
+        settled.externalId, settled.nextAttemptAtMs, settled.nowMs, settled.expiresAtMs, triedAs(settled),
       ],
     );
     if (settled.outcomeKnown) await this.tx.rows(q('bridge_intents').where({ tenant_id: ctx.tenantId, bridge_id: bridge, event_id: event }).delete());
@@ -189,4 +203,12 @@ export class DeliveriesRepository {
     );
     return rows.length;
   }
+}
+
+function untold(at: number): string {
+  return JSON.stringify({ at, status: null, error: null, ms: null } satisfies DeliveryTry);
+}
+
+function triedAs({ triedAtMs: at, status, error, ms }: Settled): string {
+  return JSON.stringify({ at, status, error, ms } satisfies DeliveryTry);
 }

@@ -40,6 +40,7 @@ describe('What an administrator sees of what a bridge', function () {
 
   const turn = (): ReturnType<BridgeWorld['turn']> => world.turn(alice.ctx, bridge.bridge_id);
   const view = (): ReturnType<BridgeWorld['admin']['get']> => world.admin.get(alice, world.idOf(bridge));
+  const listed = async (): ReturnType<BridgeWorld['admin']['deliveries']> => world.admin.deliveries(alice, world.idOf(bridge), { state: null, limit: 50, offset: 0 });
 
   describe('has yet to tell', () => {
     it('is counted while the bridge is paused, so that the administrator knows what resuming would tell or leave out', async () => {
@@ -81,6 +82,59 @@ describe('What an administrator sees of what a bridge', function () {
       const last = await world.say(alice, room, 'last');
       await database.asOwner(bulk, [last.id, LIMITS.bridgeWaitingMax]);
       expect((await view()).waiting).to.equal(LIMITS.bridgeWaitingMax);
+    });
+  });
+
+  describe('has tried to deliver', () => {
+    it('has a trace of each try, and of the last twenty at most', async () => {
+      receiver.answer = () => ({ status: 429, headers: { 'retry-after': '1' } });
+      await world.say(alice, room, 'hello');
+      const times: string[] = [];
+      const tryOnce = async (): Promise<void> => {
+        times.push(new Date(clock.nowMs()).toISOString());
+        await turn();
+        clock.advance(2_000);
+      };
+      for (let tries = 1; tries <= 19; tries += 1) await tryOnce();
+      receiver.answer = () => ({ status: 503 });
+      await tryOnce();
+      await receiver.stop();
+      clock.advance(10_000);
+      await tryOnce();
+      await receiver.start();
+      receiver.answer = () => ({ status: 204 });
+      clock.advance(40_000);
+      await tryOnce();
+
+      const [row] = (await listed()).items;
+      expect(row).to.include({ attempts: 22, state: 'delivered' });
+      expect(row?.tries.map(({ at }) => at)).to.deep.equal(times.slice(-LIMITS.deliveryTriesMax));
+      expect(row?.tries.map(({ status }) => status)).to.deep.equal([...Array.from({ length: 17 }, () => 429), 503, null, 204]);
+      expect(row?.tries.map(({ error }) => error).slice(-4)).to.deep.equal(['http_429', 'http_503', 'egress_connect', null]);
+      for (const { duration_ms: ms } of row?.tries ?? []) expect(ms).to.be.within(0, 10_000);
+    });
+
+    it('shows a try as begun while nobody knows what came of it', async () => {
+      await world.say(alice, room, 'one');
+      let shown: Awaited<ReturnType<typeof listed>> | undefined;
+      receiver.answer = async () => {
+        shown = await listed();
+        return { status: 200 };
+      };
+      const at = new Date(clock.nowMs()).toISOString();
+      await turn();
+      expect(shown?.items[0]).to.deep.include({ attempts: 1, state: 'waiting', tries: [{ at, status: null, error: null, duration_ms: null }] });
+      expect((await listed()).items[0]?.tries).to.have.length(1);
+    });
+
+    it('leaves nothing of an erased event in what was delivered but the times and outcomes of its tries', async () => {
+      receiver.answer = ({ raw }) => ({ status: 200, body: raw.toString() });
+      const said = await world.say(alice, room, 'marker-4712');
+      await turn();
+      await world.messages.redact(alice, room, parseEventId(said.id), null);
+      const row = (await listed()).items.find(({ event_id: id }) => id === said.id);
+      expect(row?.tries.map(({ status }) => status)).to.deep.equal([200]);
+      expect(JSON.stringify(row)).not.to.include('marker-4712');
     });
   });
 });
