@@ -92,12 +92,17 @@ const edit: Rule = (act) => {
 
 const REDACTABLE: ReadonlySet<string> = new Set([EVENT_TYPES.message, EVENT_TYPES.edit, EVENT_TYPES.reaction]);
 
+/** What somebody said may be redacted; what is so in a room may not. */
+export function isErasable(type: string): boolean {
+  return REDACTABLE.has(type) || !type.startsWith('swp.room.');
+}
+
 const redaction: Rule = (act) => {
   const { related, event, sender } = act;
   const outsider = joined(act);
   if (outsider !== undefined) return outsider;
   if (related === undefined) return 'SW_EVENT_NOT_FOUND';
-  if (!REDACTABLE.has(related.type) && related.type.startsWith('swp.room.')) return 'SW_REDACT_FORBIDDEN';
+  if (!isErasable(related.type)) return 'SW_REDACT_FORBIDDEN';
   return related.sender === event.sender || sender.power >= POWER.moderator ? undefined : 'SW_REDACT_FORBIDDEN';
 };
 

@@ -7,6 +7,7 @@ import { BridgeSecretsRepository } from './repositories/bridge-secrets.repositor
 import { BridgesRepository } from './repositories/bridges.repository.js';
 import { ConsumersRepository } from './repositories/consumers.repository.js';
 import { DeliveriesRepository } from './repositories/deliveries.repository.js';
+import { ErasureClaimsRepository } from './repositories/erasure-claims.repository.js';
 import { IntervalsRepository } from './repositories/intervals.repository.js';
 import { InvitationsRepository } from './repositories/invitations.repository.js';
 import { LanesRepository } from './repositories/lanes.repository.js';
@@ -49,6 +50,7 @@ export class Repositories {
   get roomKeys(): RoomKeysRepository { return new RoomKeysRepository(this.tx); }
   get members(): MembersRepository { return new MembersRepository(this.tx); }
   get log(): LogRepository { return new LogRepository(this.tx); }
+  get erasureClaims(): ErasureClaimsRepository { return new ErasureClaimsRepository(this.tx); }
   get timeline(): TimelineRepository { return new TimelineRepository(this.tx); }
   get invitations(): InvitationsRepository { return new InvitationsRepository(this.tx); }
   get intervals(): IntervalsRepository { return new IntervalsRepository(this.tx); }

@@ -95,6 +95,12 @@ export class HomeWord {
   }
 }
 
+/** The place of a hollow entry with the words that it left out: the home has signed for their hash, wherever they come from. */
+export function withWords({ entry: { seq, at, eventHash } }: ProvenEntry, event: UnverifiedEvent): ProvenEntry {
+  if (!event.eventHash.equals(eventHash)) throw new Error('words of another event');
+  return provenEntry({ form: 'event', seq, at, eventHash, event }, undefined);
+}
+
 function provenEntry(entry: Entry, refusal: GatewayError | undefined): ProvenEntry {
   return Object.freeze({ entry, refusal }) as ProvenEntry;
 }

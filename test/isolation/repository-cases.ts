@@ -86,6 +86,13 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'IntervalsRepository.close': ({ intervals }, ctx) => intervals.close(ctx, IDS.room, IDS.peer, 3),
   'IntervalsRepository.list': ({ intervals }, ctx) => intervals.list(ctx, IDS.room, IDS.peer),
 
+  'ErasureClaimsRepository.note': ({ erasureClaims }, ctx) => erasureClaims.note(ctx, IDS.room, [{ seq: 3, redactedBy: 9 }]),
+  'ErasureClaimsRepository.takeDue': ({ erasureClaims }, ctx) => erasureClaims.takeDue(ctx, IDS.room, 4),
+  'ErasureClaimsRepository.powerBefore': async ({ erasureClaims, log }, ctx) => {
+    const power = { ...ITEM, type: 'swp.room.power_levels', target: IDS.fqid, content: { power_level: 5 } };
+    return [await log.append(ctx, [power], 9, 10), await erasureClaims.powerBefore(ctx, IDS.room, IDS.fqid, 9, 0)];
+  },
+
   'InvitationsRepository.save': ({ invitations }, ctx) =>
     invitations.save(ctx, {
       invitation_id: NEW.invitation, participant_id: IDS.person, log_name: parseLogName(`!${NEW.room}:b.example`), home: IDS.peer, inviter: IDS.foreign, status: 'open', changed_seq: 1, created_at: 1,

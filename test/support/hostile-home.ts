@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { EVENT_TYPES, type JsonObject } from '../../src/kernel/events.js';
+import { EVENT_TYPES, type JsonObject, type WireEvent } from '../../src/kernel/events.js';
 import { parseFqid, parseLogName, type LogName } from '../../src/kernel/ids.js';
 import { chainNext, genesis, hashText } from '../../src/protocol/chain.js';
+import type { WithheldWireEntry } from '../../src/protocol/entry.js';
 import { eventHash } from '../../src/protocol/event.js';
 import { signHead } from '../../src/protocol/head.js';
 import type { SigningKey } from '../../src/protocol/keys.js';
@@ -68,6 +69,16 @@ export class HostileHome {
     return { kind: 'log', room: this.log, first_seq: first, prev_hash: hashText(this.hashAt(first - 1)), entries, head: this.head(last) };
   }
 
+  /** The same run, where the home says of some places that others have erased them. */
+  erased(run: LogItem, by: Readonly<Record<number, number>>): LogItem {
+    return { ...run, entries: run.entries.map((entry) => (by[entry.seq] === undefined ? entry : { ...hollowOf(entry), redacted_by: by[entry.seq] ?? 0 })) };
+  }
+
+  /** The same run, where the home keeps the words of some places to itself. */
+  withheld(run: LogItem, places: readonly number[]): LogItem {
+    return { ...run, entries: run.entries.map((entry) => (places.includes(entry.seq) ? { ...hollowOf(entry), withheld: 'SW_FED_POLICY' } : entry)) };
+  }
+
   start(seq: number, key: SigningKey = this.peer.fake.current): Extract<WireItem, { kind: 'start' }> {
     const state = this.places.slice(0, seq).map(({ event }) => event);
     return { kind: 'start', start: signStart(key, { room: this.log, seq, hash: hashText(this.hashAt(seq)), iat: Date.now() }, state), state };
@@ -85,4 +96,12 @@ export class HostileHome {
   private hashAt(seq: number): Buffer {
     return seq === 0 ? genesis() : (this.places[seq - 1]?.hash ?? genesis());
   }
+}
+
+/** What remains of a whole entry without its words. */
+function hollowOf(entry: LogItem['entries'][number]): Pick<WithheldWireEntry, 'seq' | 'at' | 'event_hash' | 'id' | 'sender' | 'type'> {
+  if (!('event' in entry)) throw new Error('no whole entry');
+  const { seq, at, event } = entry;
+  const { id, sender, type } = JSON.parse(Buffer.from(event.split('.')[1] ?? '', 'base64url').toString('utf8')) as WireEvent;
+  return { seq, at, event_hash: eventHash(event).toString('hex'), id, sender, type };
 }

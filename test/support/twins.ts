@@ -101,6 +101,7 @@ const SEED: readonly string[] = [
   `insert into lane_withheld values (:t, :room, 'peer:b.example', 2, 'SW_of-one', 1)`,
   `insert into peers (tenant_id, server_name, trust, serial, descriptor, first_seen, fetched_at) values (:t, 'b.example', 'first-use', 1, '{"of": "of-one"}', 1, 1)`,
   `insert into room_keys values (:t, :mirror, 'b.example', 1, '{"jws": "of-one"}', 1)`,
+  `insert into erasure_claims values (:t, :room, 2, 4)`,
   `insert into rejections (tenant_id, rejection_id, server_name, code, item, room, bytes, created_at, expires_at) values (:t, :rejection, 'b.example', 'SW_of-one', 'event', null, 1, 1, 2)`,
   `insert into bridges (tenant_id, bridge_id, room_id, participant_id, fqid, name, transport, direction, channel, created_at) values (:t, :bridge, :room, :person, '@bridge-x:a.example', 'Bridge of-one', 'custom', 'both', 'channel', 1)`,
   `insert into bridge_secrets (tenant_id, bridge_id, ordinal, sealed_secret, created_at) values (:t, :bridge, 1, 'sealed of-one', 1)`,

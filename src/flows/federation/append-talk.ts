@@ -39,7 +39,10 @@ export class AppendTalk {
   }
 }
 
-/** Nothing in it is applied: no state, no erasure. What is told twice is withheld where it is written. */
+/** Nothing in it is applied or claimed: no state, no erasure. What is told twice is withheld where it is written. */
 export function isTalk({ entries }: Pick<ProvenRun, 'entries'>): boolean {
-  return entries.every(({ entry }) => entry.form !== 'event' || !(isStateType(entry.event.event.type) || entry.event.event.type === EVENT_TYPES.redaction));
+  return entries.every(({ entry }) => {
+    if (entry.form === 'event') return !isStateType(entry.event.event.type) && entry.event.event.type !== EVENT_TYPES.redaction;
+    return entry.form !== 'erased';
+  });
 }

@@ -4,20 +4,20 @@ import type { ProvenRun } from '../../verify/proven-run.js';
 
 export type StoredRun = { readonly status: 'stored'; readonly withheld: readonly WithheldPlace[] } | { readonly status: 'gap'; readonly have_seq: number };
 
-/** Our chain and the run's part ways. Nothing of it is written. */
+/** The log that a run tells parts ways with what is held here, or with itself. Nothing of it is written. */
 export class Fork extends Error {
   constructor(
-    readonly haveSeq: number,
-    readonly haveHash: Buffer,
+    /** The last place held here, or the one of which two things are said. */
+    readonly seq: number,
   ) {
     super('fork');
   }
 }
 
 /** What became of a run, with the places whose content is not kept. Throws a `Fork`. */
-export function storedRun({ firstSeq }: Pick<ProvenRun, 'firstSeq'>, items: readonly RunItem[], { outcome, haveSeq, haveHash, conflicts }: RunOutcome): StoredRun {
+export function storedRun({ firstSeq }: Pick<ProvenRun, 'firstSeq'>, items: readonly RunItem[], { outcome, haveSeq, conflicts }: RunOutcome): StoredRun {
   if (outcome === 'gap') return { status: 'gap', have_seq: haveSeq };
-  if (outcome === 'fork') throw new Fork(haveSeq, haveHash);
+  if (outcome === 'fork') throw new Fork(haveSeq);
   return { status: 'stored', withheld: withheldPlaces(items, firstSeq, conflicts) };
 }
 

@@ -1,3 +1,4 @@
+import type { Contract } from '../../contract/contract.js';
 import { GatewayError } from '../../kernel/errors.js';
 import { serverOf, type ServerName } from '../../kernel/ids.js';
 import type { Clock, Log, Meter, Wake } from '../../kernel/ports.js';
@@ -18,10 +19,13 @@ import type { HomeWord, ProvenRun } from '../../verify/proven-run.js';
 import { currentTenant } from '../current-tenant.js';
 import { isTalk, type AppendTalk } from './append-talk.js';
 import type { ApplyRun } from './apply-run.js';
+import { checkErasures } from './check-erasures.js';
+import { withOwnWords } from './own-words.js';
 import { Fork, storedRun, type StoredRun } from './stored-run.js';
 import { withholdRepeats } from './withhold-repeats.js';
 
 export interface TakeRunDeps {
+  readonly contract: Contract;
   readonly store: Pick<Store, 'transact'>;
   readonly homeWord: Pick<HomeWord, 'verifyRun'>;
   readonly carriedKeys: Pick<CarriedKeys, 'read' | 'isNews' | 'pin'>;
@@ -82,12 +86,14 @@ export class TakeRun {
     const nowMs = this.deps.clock.nowMs();
     const snapshot = await repositories.rooms.withMembers(ctx, locked);
     const standing = { ctx, policy, usage: await repositories.usage.find(ctx) };
-    const admitted = await withholdRepeats(ctx, repositories.log, locked, run.entries.map((entry) => admitEntry(standing, entry)));
+    const entries = await withOwnWords(ctx, this.deps.contract, repositories.log, run.entries);
+    const admitted = await withholdRepeats(ctx, repositories.log, locked, entries.map((entry) => admitEntry(standing, entry)));
     await this.deps.carriedKeys.pin(ctx, repositories, roomId, carried, speakersOf(admitted));
     const applied = await this.deps.applyRun.apply(standing, repositories, snapshot, admitted, nowMs);
     const items = applied.entries.map((entry, index) => toRunItem(ctx, snapshot, entry, run.folded.hashes[index] ?? run.folded.hash, applied.people));
     const outcome = await repositories.log.appendRun(ctx, { roomId, nowMs, firstSeq: run.firstSeq, prevHash: run.prevHash, items });
     const stored = storedRun(run, items, outcome);
+    await checkErasures(ctx, repositories, locked, run);
     await applied.afterAppend(outcome.positions);
     return stored;
   }
@@ -104,8 +110,8 @@ export class TakeRun {
     await this.deps.store.transact(ctx, ({ rooms }) => rooms.change(ctx, room.room_id, { frozen: 'SW_FED_CHAIN_FORK', frozen_proof: run.headJws }));
     this.deps.snapshots.forget(ctx, room.room_id);
     this.deps.meter.count('fed_alarms_total', { kind: 'fork' });
-    const fields = { tenantId: ctx.tenantId, roomId: room.room_id, peer: room.home, haveSeq: fork.haveSeq, theirSeq: run.folded.lastSeq };
-    this.deps.log.warn(fields, 'the log of a room contradicts the one held here');
+    const fields = { tenantId: ctx.tenantId, roomId: room.room_id, peer: room.home, seq: fork.seq, theirSeq: run.folded.lastSeq };
+    this.deps.log.warn(fields, 'the log of a room contradicts itself or the one held here');
     return new GatewayError('SW_FED_CHAIN_FORK', room.log_name);
   }
 }

@@ -19,6 +19,7 @@ import { roomKeys } from './0017-room-keys.js';
 import { shadowCounts } from './0018-shadow-counts.js';
 import { withheldPlaces } from './0019-withheld-places.js';
 import { deliveryTries } from './0020-delivery-tries.js';
+import { erasureClaims } from './0021-erasure-claims.js';
 
 /** In order, forward only; a migration that has landed is never edited. */
-export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries];
+export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries, erasureClaims];

@@ -71,7 +71,6 @@ export interface JudgedRun extends RunToAppend {
 export interface RunOutcome {
   readonly outcome: 'stored' | 'gap' | 'fork';
   readonly haveSeq: number;
-  readonly haveHash: Buffer;
   /** Per item the new stream position, or null where nothing changed. */
   readonly positions: readonly (number | null)[];
   /** 1-based items whose id was already another event's. */

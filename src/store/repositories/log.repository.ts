@@ -60,14 +60,14 @@ export class LogRepository {
   }
 
   async appendRun(ctx: TenantContext, run: RunToAppend): Promise<RunOutcome> {
-    const [row] = await this.tx.prepared<{ outcome: RunOutcome['outcome']; have_seq: number; have_hash: Buffer; positions: (number | string | null)[]; conflicts: number[] }>(
+    const [row] = await this.tx.prepared<{ outcome: RunOutcome['outcome']; have_seq: number; positions: (number | string | null)[]; conflicts: number[] }>(
       'append_run',
       APPEND_RUN_TEXT,
       [ctx.tenantId, ...runColumns(run)],
     );
     if (row === undefined) throw new Error('append_run answered nothing');
     const positions = row.positions.map((position) => (position === null ? null : Number(position)));
-    return { outcome: row.outcome, haveSeq: row.have_seq, haveHash: row.have_hash, positions, conflicts: row.conflicts };
+    return { outcome: row.outcome, haveSeq: row.have_seq, positions, conflicts: row.conflicts };
   }
 
   /**

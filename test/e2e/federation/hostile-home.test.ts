@@ -7,9 +7,10 @@ import type { ItemResult } from '../../../src/protocol/send-answer.js';
 import { signStart } from '../../../src/protocol/start.js';
 import { FakePeer } from '../../support/fake-peer.js';
 import { headOf, heard, invitationTo, joinedRoom, memberships, PATIENCE_MS } from '../../support/federated.js';
-import { eventually, gateways, type Gateway } from '../../support/gateway.js';
+import { eventually, type Gateway } from '../../support/gateway.js';
 import { HostileHome } from '../../support/hostile-home.js';
-import { HostilePeer } from '../../support/hostile-peer.js';
+import type { HostilePeer } from '../../support/hostile-peer.js';
+import { MirrorWorld, withheldOf } from '../../support/mirror-world.js';
 import { Person } from '../../support/people.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 
@@ -19,6 +20,7 @@ const NINA = '@nina:n.example';
 
 describe('a home that means harm to its mirrors', function () {
   this.timeout(60_000);
+  let world: MirrorWorld;
   let a: Gateway;
   let mallory: HostilePeer;
   let nina: HostilePeer;
@@ -26,37 +28,17 @@ describe('a home that means harm to its mirrors', function () {
   let walter: Person;
 
   before(async () => {
-    [mallory, nina] = await Promise.all([HostilePeer.listen('m.example'), HostilePeer.listen('n.example')]);
-    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url, 'n.example': nina.url }, env: { SCAIWAVE_EGRESS_ALLOW: '127.0.0.1' } })) as [Gateway];
-    await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { default_mode: 'open' });
-    [alice, walter] = await Promise.all([Person.of(a, 'alice'), Person.of(a, 'walter')]);
-    for (const peer of [mallory, nina]) await eventually(async () => (await peer.batch(a, [])).body.error?.code !== 'SW_FED_PEER_UNKNOWN', PATIENCE_MS);
+    world = await MirrorWorld.open();
+    ({ a, mallory, nina, alice } = world);
+    walter = await Person.of(a, 'walter');
   });
-  after(async () => {
-    await a.end();
-    await Promise.all([mallory.close(), nina.close()]);
-  });
+  after(() => world.close());
 
-  const send = async (item: object, from = mallory): Promise<ItemResult> => (await from.results(a, [item]))[0] ?? expect.fail('no result');
-  const submitted = (home: HostileHome, peer: HostilePeer, count = 1): Promise<string> =>
-    eventually(async () => {
-      const items = peer.items('event', home.log);
-      return items.length >= count ? items.at(-1)?.event : undefined;
-    }, PATIENCE_MS);
-  const invited = async (home: HostileHome, person: Person, peer = mallory): Promise<number> => {
-    const place = home.add(peer.membership(home.log, 'invite', { target: person.fqid }));
-    expect(await send(home.news(place), peer)).to.include({ status: 'accepted' });
-    return place;
-  };
-  const mirrored = async (home: HostileHome, peer = mallory, keys: readonly string[] = []): Promise<string> => {
-    const place = await invited(home, alice, peer);
-    await alice.do('POST', `/v1/invitations/${(await invitationTo(alice, home.log)).id}/accept`);
-    home.add(await submitted(home, peer));
-    expect(await peer.results(a, [home.start(place - 1)], keys)).to.deep.equal([{ status: 'accepted' }]);
-    expect(await send(home.run(place), peer)).to.include({ status: 'stored' });
-    return (await joinedRoom(alice, home.log)).id;
-  };
-  const found = (peer = mallory): HostileHome => new HostileHome(peer).found();
+  const send = (item: object, from?: HostilePeer): Promise<ItemResult> => world.send(item, from);
+  const submitted = (home: HostileHome, peer: HostilePeer, count?: number): Promise<string> => world.submitted(home, peer, count);
+  const invited = (home: HostileHome, person: Person, peer?: HostilePeer): Promise<number> => world.invited(home, person, peer);
+  const mirrored = (home: HostileHome, peer?: HostilePeer, keys?: readonly string[]): Promise<string> => world.mirrored(home, peer, keys);
+  const found = (peer?: HostilePeer): HostileHome => world.found(peer);
   /** Instead of the event itself, what the home says of it. */
   const hollow = (run: ReturnType<HostileHome['run']>, id: string, sender: string): object => {
     const [entry] = run.entries;
@@ -66,7 +48,6 @@ describe('a home that means harm to its mirrors', function () {
     return { ...run, entries: [claim] };
   };
   const payloadOf = (jws: string): Pick<WireEvent, 'id' | 'content'> => JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8')) as WireEvent;
-  const withheldOf = (result: ItemResult): readonly string[] => (result.status === 'stored' ? result.withheld.map(({ code }) => code) : expect.fail(JSON.stringify(result)));
 
   it('puts no words into the mouth of our people, neither here nor where a bridge tells of them', async () => {
     const receiver = new WebhookReceiver();
