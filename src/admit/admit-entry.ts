@@ -59,9 +59,8 @@ function refusalOf(standing: EntryStanding, event: WireEvent): string | undefine
 /** State goes on for a while after talk: without it a room is not understood. What our own people did is had in any case. */
 function isFull({ ctx, usage }: EntryStanding, event: WireEvent): boolean {
   const held = usage?.mirror_bytes ?? 0;
-  if (takesAway(event)) return false;
-  if (!isStateType(event.type)) return held >= mirrorBytesMax(ctx);
-  return event.origin !== ctx.serverName && held >= mirrorBytesMax(ctx) + LIMITS.mirrorStateBytesMax;
+  if (takesAway(event) || event.origin === ctx.serverName) return false;
+  return held >= mirrorBytesMax(ctx) + (isStateType(event.type) ? LIMITS.mirrorStateBytesMax : 0);
 }
 
 /** What only takes away holds whoever wrote it: without it a copy would keep what its room no longer has. */

@@ -1,8 +1,13 @@
 import type { WithheldPlace } from '../../protocol/send-answer.js';
 import type { RunItem, RunOutcome } from '../../store/repositories/log-items.js';
+import type { RoomRow } from '../../store/repositories/rooms.repository.js';
 import type { ProvenRun } from '../../verify/proven-run.js';
 
-export type StoredRun = { readonly status: 'stored'; readonly withheld: readonly WithheldPlace[] } | { readonly status: 'gap'; readonly have_seq: number };
+export type StoredRun =
+  | { readonly status: 'stored'; readonly withheld: readonly WithheldPlace[] }
+  /** The run ends where nothing of the log is held; what is held reaches to this head. */
+  | { readonly status: 'unheld'; readonly head: Pick<RoomRow, 'head_seq' | 'head_hash'> }
+  | { readonly status: 'gap'; readonly have_seq: number };
 
 /** The log that a run tells parts ways with what is held here, or with itself. Nothing of it is written. */
 export class Fork extends Error {

@@ -1,6 +1,6 @@
 import type { Contract } from '../../contract/contract.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { serverOf, type ServerName } from '../../kernel/ids.js';
+import { serverOf, type LogName, type ServerName } from '../../kernel/ids.js';
 import type { Clock, Log, Meter, Wake } from '../../kernel/ports.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import { admitEntry, type AdmittedEntry } from '../../admit/admit-entry.js';
@@ -42,6 +42,14 @@ export interface TakeRunDeps {
 /** The sender of a run: a push, or a peer's answer to our backfill. */
 export type RunSource = Pick<ProvenRequest, 'ctx' | 'policy' | 'origin'>;
 
+/** What a receipt says is held of a log. */
+interface Held {
+  readonly room: LogName;
+  readonly from: number;
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
 /** A run of a foreign home's log: proved, admitted place by place, re-homed, stored, and receipted. */
 export class TakeRun {
   constructor(private readonly deps: TakeRunDeps) {}
@@ -54,8 +62,10 @@ export class TakeRun {
     const proven = await this.deps.homeWord.verifyRun(ctx, run, origin, carried);
     const result = await this.#store(source, snapshot, proven, carried);
     if (result.status === 'gap') return result;
+    const { room, firstSeq: from, folded } = proven;
+    if (result.status === 'unheld') return this.#receipt(ctx, { room, from: result.head.head_seq, seq: result.head.head_seq, hash: result.head.head_hash }, []);
     this.deps.wake.hint({ kind: 'log', tenantId: ctx.tenantId });
-    return this.#receipt(ctx, proven, result.withheld);
+    return this.#receipt(ctx, { room, from, seq: folded.lastSeq, hash: folded.hash }, result.withheld);
   }
 
   async #store(source: RunSource, snapshot: RoomSnapshot, run: ProvenRun, carried: CarriedDescriptors): Promise<StoredRun> {
@@ -83,6 +93,7 @@ export class TakeRun {
     requireTaking(locked);
     if (run.firstSeq > locked.head_seq + 1) return { status: 'gap', have_seq: locked.head_seq };
     requireRisingTime(locked, run);
+    if (run.folded.lastSeq <= locked.head_seq && (await repositories.log.at(ctx, roomId, run.folded.lastSeq)) === undefined) return { status: 'unheld', head: locked };
     const nowMs = this.deps.clock.nowMs();
     const snapshot = await repositories.rooms.withMembers(ctx, locked);
     const standing = { ctx, policy, usage: await repositories.usage.find(ctx) };
@@ -98,10 +109,9 @@ export class TakeRun {
     return stored;
   }
 
-  async #receipt(ctx: TenantContext, run: ProvenRun, withheld: readonly WithheldPlace[]): Promise<ItemResult> {
-    const { room, firstSeq: from, folded } = run;
+  async #receipt(ctx: TenantContext, held: Held, withheld: readonly WithheldPlace[]): Promise<ItemResult> {
     const places = withheld.map(({ seq }) => seq);
-    const payload = { room, from, seq: folded.lastSeq, hash: hashText(folded.hash), withheld: places, iat: this.deps.clock.nowMs() };
+    const payload = { ...held, hash: hashText(held.hash), withheld: places, iat: this.deps.clock.nowMs() };
     return { status: 'stored', receipt: signReceipt(await this.deps.ownKeys.current(ctx), payload), withheld };
   }
 

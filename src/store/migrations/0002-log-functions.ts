@@ -209,9 +209,11 @@ begin
   end if;
 
   for known in
-    select i.ord, e.room_id, e.event_hash, e.seq, e.state, e.jws is null as is_claim, e.redacted_by is not null as is_erased
+    select i.ord, e.room_id, e.event_hash, e.seq, e.state, e.redacted_by is not null as is_erased,
+      e.jws is null and r.phase <> 'hosted' as is_claim
     from unnest(i_event) with ordinality as i (event_id, ord)
     join entries e on e.tenant_id = p_tenant and e.event_id = i.event_id
+    join rooms r on r.tenant_id = p_tenant and r.room_id = e.room_id
   loop
     n := known.ord;
     if known.room_id = p_room and known.is_erased then

@@ -122,21 +122,55 @@ describe('a home that means harm to its mirrors', function () {
     try {
       await held(full);
       const talk = home.say('too much');
+      await alice.says(room, 'my own words');
+      home.add(await submitted(home, mallory, 2));
       const first = home.state(EVENT_TYPES.topic, { topic: 'still kept' });
       expect(withheldOf(await send(home.run(talk)))).to.deep.equal(['SW_TENANT_CAPACITY']);
       expect(await topic()).to.equal('still kept');
+      expect(await alice.hears(room), 'what our own people said is theirs').to.deep.equal(['my own words']);
       await held(full + LIMITS.mirrorStateBytesMax);
       const second = home.state(EVENT_TYPES.topic, { topic: 'too much too' });
       home.add(mallory.membership(home.log, 'ban', { target: walter.fqid }));
       await alice.do('POST', `/v1/rooms/${room}/leave`);
-      home.add(await submitted(home, mallory, 2));
+      home.add(await submitted(home, mallory, 3));
       expect(withheldOf(await send(home.run(second)))).to.deep.equal(['SW_TENANT_CAPACITY']);
       const [row] = await a.database.asOwner('select topic, phase from rooms where room_id = $1', [room]);
       expect(row).to.deep.equal({ topic: 'still kept', phase: 'left' });
-      expect(first).to.equal(talk + 1);
+      expect(first).to.equal(talk + 2);
     } finally {
       await held(usage?.mirror_bytes ?? 0);
     }
+  });
+
+  it('gets no receipt for what was never held: of a run before our start, the receipt is of what is', async () => {
+    const home = found();
+    for (const n of [1, 2, 3]) home.add(mallory.membership(home.log, 'invite', { target: `@f${n}:m.example` }));
+    const room = await mirrored(home);
+    const forged = new HostileHome(mallory, [], home.log);
+    for (const n of [1, 2, 3]) forged.say(`forged ${n}`);
+    const answer = await send(forged.run(1));
+    const receipt = answer.status === 'stored' ? (JSON.parse(Buffer.from(answer.receipt.split('.')[1] ?? '', 'base64url').toString('utf8')) as object) : {};
+    const { head_seq: place, head: hash } = await headOf(a, home.log);
+    const seq = Number(place);
+    expect(receipt).to.include({ room: home.log, from: seq, seq, hash });
+    expect(await a.database.asOwner('select 1 from entries where room_id = $1 and seq <= 3', [room])).to.deep.equal([]);
+  });
+
+  it('does not touch a row of another room by its id, once what that said was redacted there', async () => {
+    const room = await alice.do<{ id: string; room_alias: string }>('POST', '/v1/rooms', { room_type: 'group', name: 'Ours' });
+    await a.ask('admin', 'PUT', `/v1/admin/rooms/${room.id}/federate`, { enabled: true });
+    await alice.do('POST', `/v1/rooms/${room.id}/invite`, { fqid: MALLORY });
+    await eventually(async () => mallory.items('member', room.room_alias).length === 1, PATIENCE_MS);
+    const id = randomUUID();
+    for (const event of [mallory.membership(room.room_alias, 'join'), mallory.event(room.room_alias, { id })]) expect(await send({ kind: 'event', event })).to.deep.equal({ status: 'accepted' });
+    const rows = () => a.database.asOwner<{ event_id: string; room_id: string }>('select event_id, room_id, seq from entries where wire_id = $1 and room_id = $2', [id, room.id]);
+    const [said] = await rows();
+    await alice.do('POST', `/v1/rooms/${room.id}/events/${said?.event_id ?? ''}/redact`);
+    const home = found();
+    await mirrored(home);
+    const place = home.say('the same id again', { id });
+    expect(withheldOf(await send(home.run(place)))).to.deep.equal(['SW_FED_EVENT_CONFLICT']);
+    expect(await rows()).to.deep.equal([said]);
   });
 
   it('makes exactly as many foreign people known as the tenant may have, of 10 at once in two rooms, and keeps nothing of the rest', async () => {
