@@ -85,6 +85,7 @@ export class Database {
         if (tx.end().unawaited) throw new Error('a statement of a transaction was not awaited');
         if (tx.failure !== undefined) throw tx.failure;
         await commit(client);
+        for (const counter of tx.drifts) this.#tellDrift(counter);
         return result;
       } catch (error) {
         tx.end();
@@ -94,6 +95,11 @@ export class Database {
         throw error;
       }
     });
+  }
+
+  #tellDrift(counter: string): void {
+    this.options.meter.count('usage_drifts_total', { counter });
+    this.options.log.warn({ kind: counter }, 'a counter of use is lower than what it counts');
   }
 
   /** Again after a failure that undid everything; in the end the caller's client is asked to come back. */

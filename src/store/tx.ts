@@ -8,11 +8,14 @@ export interface Tx {
   rows<R>(query: Knex.QueryBuilder | Knex.Raw): Promise<R[]>;
   /** For hot paths: parsed and planned once per connection under its name. */
   prepared<R>(name: string, text: string, values: readonly unknown[]): Promise<R[]>;
+  /** A counter has less than the rows that it counts: told to the operator once the transaction has committed. */
+  drifted(counter: string): void;
 }
 
 export class OpenTx implements Tx {
   /** The first statement that failed. After it PostgreSQL ignores the rest, whatever the work makes of it. */
   failure: Error | undefined;
+  readonly drifts: string[] = [];
   #running = 0;
   #ended = false;
 
@@ -25,6 +28,10 @@ export class OpenTx implements Tx {
 
   async prepared<R>(name: string, text: string, values: readonly unknown[]): Promise<R[]> {
     return this.#run<R>({ name, text, values: [...values] });
+  }
+
+  drifted(counter: string): void {
+    this.drifts.push(counter);
   }
 
   /** Ends the handle; says whether a statement is still under way because nobody awaited it. */

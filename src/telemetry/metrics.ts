@@ -57,5 +57,6 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   stream_publish_failures_total: counter('Publications that were not acknowledged and will be repeated.'),
   stream_refused_total: counter('Stream payloads dropped because they name no tenant, or another one than expected.', 'reason'),
   streams_open: gauge('WebSocket streams that are open.'),
+  usage_drifts_total: counter('Counters of use found lower than what they count: a bug, or a hand in the database.', 'counter'),
   user_tokens_total: counter('User tokens judged.', 'outcome'),
 };

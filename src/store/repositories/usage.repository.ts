@@ -38,8 +38,10 @@ export class UsageRepository {
     return (await this.tx.prepared(`usage_take_${kind}`, TAKE[kind], [ctx.tenantId, limit])).length > 0;
   }
 
+  /** A counter that is too low stays: it costs nobody their act, and is told of. */
   async release(ctx: TenantContext, kind: CountedUsage, count = 1): Promise<void> {
-    await this.tx.rows(q('tenant_usage').where({ tenant_id: ctx.tenantId }).where(kind, '>=', count).decrement(kind, count));
+    const lowered = await this.tx.rows(q('tenant_usage').where({ tenant_id: ctx.tenantId }).where(kind, '>=', count).decrement(kind, count).returning('tenant_id'));
+    if (lowered.length === 0) this.tx.drifted(kind);
   }
 
   /** Takes bytes of storage, all or none, inside the transaction that would exceed the limit. False = they do not fit. */

@@ -34,6 +34,7 @@ describe('What consumers cost', function () {
     await client.connect();
     const repository = new SpanningRepository({
       rows: () => Promise.reject(new Error('not this one')),
+      drifted: () => undefined,
       prepared: async (_name, text, values) => {
         await client.query(`begin read only; set local role ${database.roles.system}`);
         const { rows } = await client.query<Plan>(`explain (analyze, buffers, format json) ${text}`, [...values]);

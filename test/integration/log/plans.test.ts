@@ -69,6 +69,7 @@ describe('reading a tenant of many entries', function () {
     await ask(
       new TimelineRepository({
         rows: () => Promise.reject(new Error('prepared only')),
+        drifted: () => undefined,
         prepared: (_name, text, values) => {
           asked.push({ text, values });
           return Promise.resolve([]);

@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import type { Caller } from '../../../src/kernel/caller.js';
+import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseRoomId } from '../../../src/kernel/ids.js';
 import type { TenantLimits } from '../../../src/kernel/limits.js';
+import { systemTimers } from '../../../src/kernel/system-ports.js';
+import { Database } from '../../../src/store/database.js';
+import { Store } from '../../../src/store/store.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { outcome } from '../../support/fixtures.js';
@@ -79,6 +83,34 @@ describe('quotas under a hundred calls at once', function () {
     expect(await outcome(() => at(1).flows.members.join(ann, two))).to.equal('ok');
     expect(await outcome(() => at(0).flows.members.join(stranger, two))).to.equal('SW_ROOM_CAPACITY');
     expect(await used('participants')).to.equal(2);
+  });
+});
+
+describe('a counter that is lower than what it counts', () => {
+  it('stays as it is, fails nobody, and is counted and logged once the act has been committed', async () => {
+    const test = await freshDatabase();
+    const process = await FlowsProcess.open(test);
+    const told: unknown[] = [];
+    const { appUrl: url, roles } = test;
+    const database = new Database({ url, roles, log: { warn: (fields) => told.push(fields) }, meter: { count: (name, labels) => told.push([name, labels]) }, timers: systemTimers });
+    try {
+      const ctx = await process.tenant();
+      await test.asOwner('update tenant_usage set participants = 1');
+      const lower = async (count: number, isUndone = false): Promise<unknown> =>
+        outcome(() => new Store(database).transact(ctx, async ({ usage }) => {
+          await usage.release(ctx, 'participants', count);
+          if (isUndone) throw new GatewayError('SW_UNAVAILABLE', 'undone');
+        }));
+      expect([await lower(2, true), told]).to.deep.equal(['SW_UNAVAILABLE', []]);
+      expect([await lower(1), told]).to.deep.equal(['ok', []]);
+      expect(await lower(1)).to.equal('ok');
+      expect(told).to.deep.equal([['usage_drifts_total', { counter: 'participants' }], { kind: 'participants' }]);
+      expect(await test.asOwner('select participants from tenant_usage')).to.deep.equal([{ participants: 0 }]);
+    } finally {
+      await database.close();
+      await process.close();
+      await test.drop();
+    }
   });
 });
 
