@@ -2,6 +2,7 @@ import { GatewayError } from '../kernel/errors.js';
 import { parsePartnerId } from '../kernel/ids.js';
 import { LIMITS, TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../kernel/limits.js';
 import type { Clock } from '../kernel/ports.js';
+import { maxSidekicks } from '../kernel/sidekicks.js';
 import { systemContext, type TenantContext } from '../kernel/tenant-context.js';
 import type { AiUsage } from '../flows/ai/ai-usage.js';
 import { addPartner } from '../flows/tenancy/add-partner.js';
@@ -45,8 +46,8 @@ export interface TenantActs {
   listTenants(): Promise<readonly TenantSummary[]>;
   suspendTenant(slug: string): Promise<void>;
   resumeTenant(slug: string): Promise<void>;
-  /** `null` = the default again. Throws for a limit that there is not. */
-  setLimit(slug: string, limit: string, value: number | null): Promise<void>;
+  /** `null` = the default again. Tells what is in force now, `null` = no limit. Throws for a limit that there is not. */
+  setLimit(slug: string, limit: string, value: number | null): Promise<number | null>;
   createPartner(partner: NewPartner): Promise<void>;
   listPartners(): Promise<readonly PartnerSummary[]>;
 }
@@ -83,7 +84,8 @@ export function tenantActs({ store, tenants, aiUsage, clock, named }: TenantActs
       const least = tenantLimitMin(limit);
       const fits = value === null || (Number.isInteger(value) && value >= least && value <= LIMITS.tenantLimitMax);
       if (!fits) throw new GatewayError('SW_BAD_REQUEST', `${limit} is a whole number from ${least} to ${LIMITS.tenantLimitMax}, or default`);
-      await tenants.change(await named(slug), { limits: { [limit]: value } }, 'cli');
+      const { ctx } = await tenants.change(await named(slug), { limits: { [limit]: value } }, 'cli');
+      return limit === 'max_sidekicks' ? maxSidekicks(ctx) : ctx.limits[limit];
     },
     async createPartner({ partnerId, name, maxTenants, tenant }) {
       const keeper = await named(tenant);

@@ -71,8 +71,10 @@ export function tenantCommands(admin: Command, withAdmin: WithAdmin, terminal: P
     .argument('<value>', 'a whole number, or default')
     .requiredOption('--tenant <slug>', 'tenant')
     .action(async (limit: string, value: string, { tenant }: { readonly tenant: string }) => {
-      await withAdmin((opened) => opened.setLimit(tenant, limit, value === 'default' ? null : wholeNumber(value)));
-      terminal.out(`${limit} of ${tenant} is ${value}`);
+      const asked = value === 'default' ? null : wholeNumber(value);
+      const inForce = await withAdmin((opened) => opened.setLimit(tenant, limit, asked));
+      const isOverridden = asked !== null && inForce !== asked;
+      terminal.out(`${limit} of ${tenant} is ${inForce ?? 'none'}${isOverridden ? ', as a flag of the tenant says in its place' : ''}`);
     });
 }
 

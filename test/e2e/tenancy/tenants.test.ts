@@ -1,6 +1,9 @@
 import { expect } from 'chai';
+import { openAdmin } from '../../../src/app.js';
+import { loadConfig } from '../../../src/config/config.js';
 import { ACME, FleetWorld, OTHER, ROOT, type Tenant } from '../../support/fleet-world.js';
 import { eventually } from '../../support/gateway.js';
+import { MASTER_KEY_FOR_TESTS } from '../../support/test-keys.js';
 
 const NO_PARTNER = 'mock:first:nobody:partner_admin';
 const GHOST = 'mock:first:ghost:partner_admin:prt_ghost';
@@ -81,6 +84,21 @@ describe('tenants of a fleet', function () {
       const after = await patched(tenant, { limits: { max_rooms: null } });
       expect(after.own_limits).to.deep.equal({ ai_tokens_monthly_limit: 10 });
       expect(after.limits).to.include({ max_rooms: 500 });
+    });
+
+    it('or at the command line, which tells the limit in force where a flag takes its place', async () => {
+      const tenant = await world.tenant(ACME, { features: { sidekick_limits: { max_concurrent: 2 } } });
+      const admin = await openAdmin(loadConfig({ SCAIWAVE_DB_URL: world.gateway.database.appUrl, SCAIWAVE_MASTER_KEY: MASTER_KEY_FOR_TESTS, SCAIWAVE_LOG_LEVEL: 'silent' }));
+      try {
+        const told = [['max_sidekicks', 7], ['max_rooms', 7], ['max_rooms', null], ['ai_tokens_monthly_limit', null]] as const;
+        const inForce: (number | null)[] = [];
+        for (const [limit, value] of told) inForce.push(await admin.setLimit(tenant.slug, limit, value));
+        expect(inForce).to.deep.equal([2, 7, 500, null]);
+        await patched(tenant, { features: { sidekick_limits: null } });
+        expect(await admin.setLimit(tenant.slug, 'max_sidekicks', 7)).to.equal(7);
+      } finally {
+        await admin.close();
+      }
     });
 
     it('sent as application/merge-patch+json too', async () => {

@@ -203,7 +203,7 @@ describe('scaiwave admin', () => {
       listTenants: () => Promise.resolve([{ slug: 'a', name: 'Alpha', serverName: 'a.example', partnerId: 'prt_1', status: 'suspended', uses: { participants: { used: 2, limit: 100 }, ai_tokens: { used: null, limit: null } } }]),
       suspendTenant: async (slug) => void calls.push(`suspend ${slug}`),
       resumeTenant: async (slug) => void calls.push(`resume ${slug}`),
-      setLimit: async (slug, limit, value) => void calls.push(`limit ${slug} ${limit} ${value}`),
+      setLimit: async (slug, limit, value) => (calls.push(`limit ${slug} ${limit} ${value}`), value),
       createPartner: async (partner) => void calls.push(`partner ${JSON.stringify(partner)}`),
       listPartners: () => Promise.resolve([{ partnerId: 'prt_1', name: 'One', status: 'active', tenants: { used: 3, limit: 100 } }]),
       generateFederationKey: (slug) => (calls.push(`generate ${slug}`), Promise.resolve(KEY)),
@@ -242,6 +242,14 @@ describe('scaiwave admin', () => {
     }
     expect(calls.filter((call) => call !== 'close')).to.deep.equal(['suspend a', 'resume a', 'limit a max_rooms 7', 'limit a max_rooms null']);
   });
+
+  for (const [value, inForce, line] of [['7', 7, 'is 7'], ['default', 500, 'is 500'], ['default', null, 'is none'], ['7', 2, 'is 2, as a flag of the tenant says in its place']] as const) {
+    it(`says of ${value} that the limit ${line}`, async () => {
+      const terminal = new RecordedTerminal();
+      await run(opened([], { setLimit: async () => inForce }), terminal, 'admin', 'set-limit', 'max_sidekicks', value, '--tenant', 'a');
+      expect(terminal.lines).to.deep.equal([`max_sidekicks of a ${line}`]);
+    });
+  }
 
   for (const value of ['-1', 'many', '1.5', '']) {
     it(`takes "${value}" for no limit`, async () => {
