@@ -2,6 +2,7 @@ import { AiCatalogue } from '../flows/ai/ai-catalogue.js';
 import { AiConfig } from '../flows/ai/ai-config.js';
 import { AiKeys } from '../flows/ai/ai-keys.js';
 import { AiModels } from '../flows/ai/ai-models.js';
+import { AiMonths } from '../flows/ai/ai-months.js';
 import { AiUsage } from '../flows/ai/ai-usage.js';
 import { ModelParticipants } from '../flows/ai/model-participants.js';
 import { PromptStudio } from '../flows/ai/prompt-studio.js';
@@ -16,6 +17,7 @@ export interface AiParts extends Basics {
 
 export interface Ai {
   readonly usage: AiUsage;
+  readonly months: AiMonths;
   readonly config: AiConfig;
   readonly models: AiModels;
   readonly promptStudio: PromptStudio;
@@ -28,6 +30,7 @@ export function composeAi({ storage: { store, vault }, scaigrid, clock, randomne
   const catalogue = new AiCatalogue(keys, scaigrid.models, clock);
   return {
     usage: new AiUsage({ store, keys, accounting: scaigrid.accounting, clock, log }),
+    months: new AiMonths({ store, keys, accounting: scaigrid.accounting, clock, log }),
     config: new AiConfig({ store, safe, keys, catalogue }),
     models: new AiModels({ store, catalogue, participants: new ModelParticipants({ store, clock, randomness }) }),
     promptStudio: new PromptStudio(store),

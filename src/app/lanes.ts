@@ -25,7 +25,7 @@ export interface LaneParts extends Basics {
   readonly peering: Peering;
   readonly contract: Contract;
   readonly bridgeLane: LaneHandler;
-  readonly ai: Pick<Ai, 'usage'>;
+  readonly ai: Pick<Ai, 'usage' | 'months'>;
   readonly mediaSweep: MediaSweep;
   readonly syncScaikey: Duty | undefined;
   readonly tendSidekicks: TendSidekicks;
@@ -45,7 +45,7 @@ export function composeLanes(parts: LaneParts): LaneWorker | undefined {
     handlers.set('bridge', parts.bridgeLane);
   }
   if (config.roles.includes('scheduler')) {
-    handlers.set('duty', new DutyLane(tenantDuties({ store, keys: peering.ownKeys, aiUsage: parts.ai.usage, mediaSweep: parts.mediaSweep, syncScaikey: parts.syncScaikey, sidekicks: parts.tendSidekicks, clock, log }), randomness));
+    handlers.set('duty', new DutyLane(tenantDuties({ store, keys: peering.ownKeys, aiUsage: parts.ai.usage, aiMonths: parts.ai.months, mediaSweep: parts.mediaSweep, syncScaikey: parts.syncScaikey, sidekicks: parts.tendSidekicks, clock, log }), randomness));
   }
   if (handlers.size === 0) return undefined;
   return new LaneWorker({ store, dispatcher: new Dispatcher({ store, wake, log }), handlers, wake, clock, timers, randomness, log, meter });

@@ -329,6 +329,8 @@ export const LIMITS = Object.freeze({
   aiUsageStaleMs: 600_000,
   aiUsageRetryMs: 30_000,
   aiUsageClaimMs: 10_000,
+  aiMonthSettlesMs: 120_000,
+  aiMonthsBackMax: 12,
   aiCatalogueMs: 60_000,
   aiModelsMax: 200,
   aiPromptsMax: 50,

@@ -46,6 +46,7 @@ export interface DutyDeps {
   readonly store: Pick<Store, 'transact'>;
   readonly keys: Pick<OwnKeys, 'rotateIfDue'>;
   readonly aiUsage: AiTokens;
+  readonly aiMonths: { settle(ctx: TenantContext): Promise<boolean> };
   readonly mediaSweep: Pick<MediaSweep, 'run'>;
   /** Absent where ScaiKey's API is not to be asked. */
   readonly syncScaikey: Duty | undefined;
@@ -54,7 +55,7 @@ export interface DutyDeps {
   readonly log: Pick<Log, 'info'>;
 }
 
-export function tenantDuties({ store, keys, aiUsage, mediaSweep, syncScaikey, sidekicks, clock, log }: DutyDeps): ReadonlyMap<string, Duty> {
+export function tenantDuties({ store, keys, aiUsage, aiMonths, mediaSweep, syncScaikey, sidekicks, clock, log }: DutyDeps): ReadonlyMap<string, Duty> {
   const duties: Record<DutyId, Duty> = {
     'duty:retention': retention({ store, clock }),
     /** Peers refuse what an expired key signs, so the next one takes over in time. */
@@ -72,7 +73,8 @@ export function tenantDuties({ store, keys, aiUsage, mediaSweep, syncScaikey, si
       const { tokens, asOfMs } = await aiUsage.find(ctx);
       const month = monthOf(asOfMs ?? clock.nowMs());
       await store.transact(ctx, ({ usage }) => usage.keepMonth(ctx, month, tokens));
-      return store.transact(ctx, ({ usage }) => usage.countMessages(ctx, LIMITS.usageEntriesMax));
+      const more = await store.transact(ctx, ({ usage }) => usage.countMessages(ctx, LIMITS.usageEntriesMax));
+      return (await aiMonths.settle(ctx)) || more;
     },
     'duty:media-sweep': (ctx, signal) => mediaSweep.run(ctx, signal),
     /** The slow path of identities: what no event told, or what was lost of it. */

@@ -337,6 +337,8 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'UsageRepository.releaseBytes': ({ usage }, ctx) => usage.releaseBytes(ctx, 3),
   'UsageRepository.countMessages': async ({ usage }, ctx) => [await usage.countMessages(ctx, 11), await usage.countMessages(ctx, 1_000)],
   'UsageRepository.keepMonth': ({ usage }, ctx) => usage.keepMonth(ctx, '2020-01', 7),
+  'UsageRepository.unsettledMonth': ({ usage }, ctx) => usage.unsettledMonth(ctx, '2020-03', 12),
+  'UsageRepository.settleMonth': ({ usage }, ctx) => usage.settleMonth(ctx, '2020-01', 7),
   'UsageRepository.highest': ({ usage }, ctx) => usage.highest(ctx),
   'UsageRepository.find': ({ usage }, ctx) => usage.find(ctx),
 };

@@ -36,8 +36,10 @@ const PAGE_MAX = 1_000;
 export class TestScaigrid {
   readonly keys = new Map<string, TestKey>();
   models: readonly TestModel[] = [];
-  /** Tokens of this month by tenant. */
+  /** Tokens of this month by tenant, whenever it begins. */
   readonly tokens = new Map<string, number>();
+  /** Tokens that were used at a moment: told to whoever asks since then or before. */
+  readonly spent: { readonly tenant: string; readonly atMs: number; readonly tokens: number }[] = [];
   readonly published: Record<string, unknown>[] = [];
   readonly asked: AskedOfScaigrid[] = [];
   misbehave: Misbehaviour | undefined;
@@ -102,7 +104,10 @@ export class TestScaigrid {
     const named = query.get('tenant_id');
     if (named !== null && holder.isPartner !== true) return refuse(response, 403, 'AUTHZ_PERMISSION_DENIED');
     const seen = holder.isPartner === true ? (named ?? undefined) : holder.tenantId;
-    const rows = [...this.tokens].filter(([tenant]) => seen === undefined || tenant === seen);
+    const sums = new Map(this.tokens);
+    const sinceMs = Date.parse(query.get('start') ?? '');
+    for (const { tenant, atMs, tokens } of this.spent) if (atMs >= sinceMs) sums.set(tenant, (sums.get(tenant) ?? 0) + tokens);
+    const rows = [...sums].filter(([tenant]) => seen === undefined || tenant === seen);
     const data = rows.map(([group_key, total_tokens]) => ({ group_key, request_count: 1, input_tokens: total_tokens, output_tokens: 0, total_tokens, total_cost: '0.01', backend_cost: '0.01' }));
     json(response, 200, { status: 'ok', data });
   }

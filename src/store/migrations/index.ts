@@ -20,6 +20,7 @@ import { shadowCounts } from './0018-shadow-counts.js';
 import { withheldPlaces } from './0019-withheld-places.js';
 import { deliveryTries } from './0020-delivery-tries.js';
 import { erasureClaims } from './0021-erasure-claims.js';
+import { settledMonths } from './0025-settled-months.js';
 
 /** In order, forward only; a migration that has landed is never edited. */
-export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries, erasureClaims];
+export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries, erasureClaims, settledMonths];

@@ -90,6 +90,30 @@ export class UsageRepository {
     );
   }
 
+  /** The eldest month before `current`, at most so many back and not before the first that was counted, of which no last word was kept. */
+  async unsettledMonth(ctx: TenantContext, current: string, backMax: number): Promise<string | undefined> {
+    const rows = await this.tx.prepared<{ month: string }>(
+      'usage_unsettled_month',
+      `select to_char(past, 'YYYY-MM') as month
+       from (select to_date($2, 'YYYY-MM') as now, to_date(min(month), 'YYYY-MM') as first from usage_months where tenant_id = $1) as known,
+         generate_series(greatest(first, now - make_interval(months => $3)), now - interval '1 month', interval '1 month') as past
+       where not exists (select from usage_months m where m.tenant_id = $1 and m.month = to_char(past, 'YYYY-MM') and m.ai_settled)
+       order by past limit 1`,
+      [ctx.tenantId, current, backMax],
+    );
+    return rows[0]?.month;
+  }
+
+  /** The last word on the tokens of a month. What was told before is not taken back. */
+  async settleMonth(ctx: TenantContext, month: string, aiTokens: number): Promise<void> {
+    await this.tx.prepared(
+      'usage_settle_month',
+      `insert into usage_months as m (tenant_id, month, ai_tokens, ai_settled) values ($1, $2, $3, true)
+       on conflict (tenant_id, month) do update set ai_tokens = greatest(m.ai_tokens, excluded.ai_tokens), ai_settled = true`,
+      [ctx.tenantId, month, aiTokens],
+    );
+  }
+
   async highest(ctx: TenantContext): Promise<HighestUsageRow> {
     const rows = await this.tx.prepared<HighestUsageRow>(
       'usage_highest',
