@@ -11,7 +11,7 @@ import { countRoom } from '../admit/count-room.js';
 import type { RoomSnapshots } from '../admit/room-snapshots.js';
 import { genesis } from '../protocol/chain.js';
 import { toAppendItem } from '../rehome/to-append-item.js';
-import type { InvitationRow } from '../store/repositories/invitations.repository.js';
+import type { InvitationRow, OpenInvitationRow } from '../store/repositories/invitations.repository.js';
 import type { RoomRow } from '../store/repositories/rooms.repository.js';
 import type { Repositories, Store } from '../store/store.js';
 import type { InvitationsApi, InvitationView } from './api/invitations.js';
@@ -42,39 +42,41 @@ export class Invitations implements InvitationsApi {
 
   async list(caller: Caller, page: PageRequest): Promise<Page<InvitationView>> {
     const { ctx, participantId } = caller;
-    const views = await this.deps.store.read(ctx, async ({ invitations, rooms }) => {
-      const here = await rooms.inviting(ctx, participantId);
-      const elsewhere = await invitations.listFor(ctx, participantId, ['open', 'accepted', 'refused']);
-      const joining = [];
-      for (const row of elsewhere) joining.push({ row, room: await rooms.findByLog(ctx, row.log_name) });
-      return [...here.map((room) => hereView(caller, room)), ...joining.filter(isUndecided).map(({ row, room }) => elsewhereView(caller, row, room))];
-    });
-    const newest = views.sort((one, other) => other.created_at.localeCompare(one.created_at));
-    return { items: newest.slice(page.offset, page.offset + page.limit), total: newest.length };
+    const rows = await this.deps.store.read(ctx, ({ invitations }) => invitations.list(ctx, participantId, page));
+    return { items: rows.map((row) => openView(caller, row)), total: rows[0]?.total ?? 0 };
   }
 
   async accept(caller: Caller, id: InvitationId): Promise<InvitationView> {
-    const room = await this.#roomHere(caller, id);
-    if (room !== undefined) await this.deps.members.join(caller, room.room_id);
-    if (room !== undefined) return { ...hereView(caller, room), state: room.phase === 'hosted' ? 'accepted' : 'joining' };
+    const here = await this.#here(caller, id);
+    if (here !== undefined) await this.deps.members.join(caller, here.roomId);
+    if (here !== undefined) return { ...here.view, state: here.view.foreign_origin === null ? 'accepted' : 'joining' };
     const view = await this.#acceptElsewhere(caller, id);
     this.deps.wake.hint({ kind: 'log', tenantId: caller.ctx.tenantId });
     return view;
   }
 
   async decline(caller: Caller, id: InvitationId): Promise<InvitationView> {
-    const room = await this.#roomHere(caller, id);
-    if (room !== undefined) await this.deps.members.leave(caller, room.room_id, null);
-    if (room !== undefined) return { ...hereView(caller, room), state: 'declined' };
+    const here = await this.#here(caller, id);
+    if (here !== undefined) await this.deps.members.leave(caller, here.roomId, null);
+    if (here !== undefined) return { ...here.view, state: 'declined' };
     const view = await this.#declineElsewhere(caller, id);
     this.deps.wake.hint({ kind: 'due', tenantId: caller.ctx.tenantId });
     return view;
   }
 
-  async #roomHere(caller: Caller, id: InvitationId): Promise<(RoomRow & InvitingRow) | undefined> {
-    const { ctx, participantId } = caller;
-    const rooms = await this.deps.store.read(ctx, (repositories) => repositories.rooms.inviting(ctx, participantId));
-    return rooms.find((room) => invitationIdOf(ctx.tenantId, room.log_name, caller.fqid) === id);
+  /** The id is cut from the room's name and the person's, so the room is looked for among those that they are invited to. */
+  async #here(caller: Caller, id: InvitationId): Promise<{ readonly roomId: RoomId; readonly view: InvitationView } | undefined> {
+    const { ctx, participantId, fqid } = caller;
+    return this.deps.store.read(ctx, async ({ invitations }) => {
+      for (let after: RoomId | null = null; ; ) {
+        const rooms: Awaited<ReturnType<typeof invitations.roomsHere>> = await invitations.roomsHere(ctx, participantId, after, LIMITS.listPageMax);
+        const room = rooms.find(({ log_name }) => invitationIdOf(ctx.tenantId, log_name, fqid) === id);
+        const row = room && (await invitations.here(ctx, participantId, room.room_id));
+        if (room !== undefined) return row && { roomId: room.room_id, view: openView(caller, row) };
+        if (rooms.length < LIMITS.listPageMax) return undefined;
+        after = rooms.at(-1)?.room_id ?? null;
+      }
+    });
   }
 
   /** One transaction: the yes, the room that waits for its home (it counts from here), and the signed join. */
@@ -141,16 +143,6 @@ export class Invitations implements InvitationsApi {
   }
 }
 
-interface InvitingRow {
-  readonly member_count: number;
-  readonly invited_by: string | null;
-  readonly invited_at: number;
-}
-
-function isUndecided({ row, room }: { readonly row: InvitationRow; readonly room: RoomRow | undefined }): boolean {
-  return row.status !== 'accepted' || room?.phase === 'joining';
-}
-
 async function openInvitation({ ctx, participantId }: Caller, { invitations }: Repositories, id: InvitationId): Promise<InvitationRow> {
   const invitation = await invitations.find(ctx, id);
   const open = invitation?.participant_id === participantId && (invitation.status === 'open' || invitation.status === 'refused');
@@ -163,11 +155,11 @@ function declineOf(pen: Pen, { fqid }: Caller, { log_name, facts }: InvitationRo
   return pen.writeIn(log_name, facts.seen, { sender: fqid, type: EVENT_TYPES.member, content }).jws;
 }
 
-function hereView({ ctx, fqid }: Caller, room: RoomRow & InvitingRow): InvitationView {
+function openView({ ctx, fqid }: Caller, row: OpenInvitationRow): InvitationView {
   return {
-    id: invitationIdOf(ctx.tenantId, room.log_name, fqid), room_id: room.room_id, room_alias: room.log_name, room_name: room.name, room_topic: room.topic,
-    room_type: room.room_type, member_count: room.member_count, inviter: room.invited_by ?? room.creator, invitee: fqid, reason: null,
-    foreign_origin: room.home === ctx.serverName ? null : room.home, state: 'open', code: null, created_at: iso(room.invited_at),
+    id: invitationIdOf(ctx.tenantId, row.log_name, fqid), room_id: row.room_id, room_alias: row.log_name, room_name: row.name, room_topic: row.topic,
+    room_type: row.room_type, member_count: row.member_count, inviter: row.inviter, invitee: fqid, reason: row.reason,
+    foreign_origin: row.home === ctx.serverName ? null : row.home, state: row.state, code: row.code, created_at: iso(row.at),
   };
 }
 

@@ -100,7 +100,9 @@ export const CASES: Readonly<Record<string, Ask>> = {
     }),
   'InvitationsRepository.find': ({ invitations }, ctx) => invitations.find(ctx, IDS.invitation),
   'InvitationsRepository.findFor': ({ invitations }, ctx) => invitations.findFor(ctx, LOGS.invited, IDS.person),
-  'InvitationsRepository.listFor': ({ invitations }, ctx) => invitations.listFor(ctx, IDS.person, ['open']),
+  'InvitationsRepository.list': ({ invitations }, ctx) => invitations.list(ctx, IDS.person, { limit: 200, offset: 0 }),
+  'InvitationsRepository.here': ({ invitations }, ctx) => invitations.here(ctx, IDS.person, IDS.mirror),
+  'InvitationsRepository.roomsHere': ({ invitations }, ctx) => invitations.roomsHere(ctx, IDS.person, null, 200),
   'InvitationsRepository.countOfHome': ({ invitations }, ctx) => invitations.countOfHome(ctx, IDS.peer),
   'InvitationsRepository.forgetEndedOfHome': async ({ invitations }, ctx) => {
     await invitations.change(ctx, IDS.invitation, { status: 'declined' });
@@ -269,7 +271,6 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'RoomsRepository.withMembers': async ({ rooms }, ctx) => [...(await rooms.withMembers(ctx, ROOM)).members],
   'RoomsRepository.change': ({ rooms }, ctx) => rooms.change(ctx, IDS.room, { name: 'changed' }),
   'RoomsRepository.list': ({ rooms }, ctx) => rooms.list(ctx, { reader: IDS.person, scope: 'directory', ...PAGE }),
-  'RoomsRepository.inviting': ({ rooms }, ctx) => rooms.inviting(ctx, IDS.person),
 
   'ScaikeyRepository.noteEvent': ({ scaikey }, ctx) => scaikey.noteEvent(ctx, { eventId: 'evt_new', eventType: 'user.updated', nowMs: 1, expiresAtMs: 2 }),
   'ScaikeyRepository.expireEvents': ({ scaikey }, ctx) => scaikey.expireEvents(ctx, 1_000, 10),

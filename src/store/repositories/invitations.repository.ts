@@ -1,5 +1,5 @@
 import type { RoomType, SeenHead } from '../../kernel/events.js';
-import type { Fqid, InvitationId, LogName, ParticipantId, ServerName } from '../../kernel/ids.js';
+import type { Fqid, InvitationId, LogName, ParticipantId, RoomId, ServerName } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
@@ -35,6 +35,40 @@ export interface InvitationRow {
   readonly created_at: number;
 }
 
+/** What a person may still answer or waits for: of a room that is here, or of one whose home is elsewhere. */
+export interface OpenInvitationRow {
+  /** Null while the room is known here by name only. */
+  readonly room_id: RoomId | null;
+  readonly log_name: LogName;
+  readonly home: ServerName;
+  readonly name: string | null;
+  readonly topic: string | null;
+  readonly room_type: RoomType;
+  readonly member_count: number;
+  readonly inviter: Fqid;
+  readonly reason: string | null;
+  readonly state: 'open' | 'joining' | 'refused';
+  /** Code of a refused join. */
+  readonly code: string | null;
+  readonly at: number;
+  readonly total: number;
+}
+
+const HERE = `
+  select r.room_id, r.log_name, r.home, r.name, r.topic, r.room_type,
+    (select count(*) from members j where j.tenant_id = r.tenant_id and j.room_id = r.room_id and j.membership = 'join') as member_count,
+    coalesce(m.invited_by, r.creator) as inviter, null::text as reason, 'open' as state, null::text as code,
+    coalesce((select e.at from entries e where e.tenant_id = m.tenant_id and e.room_id = m.room_id and e.seq = m.changed_seq), r.created_at) as at
+  from members m join rooms r on r.tenant_id = m.tenant_id and r.room_id = m.room_id
+  where m.tenant_id = $1 and m.participant_id = $2 and m.membership = 'invite' and r.state = 'open' and r.phase in ('hosted', 'mirrored')`;
+
+/** An accepted one is settled as soon as its room is here. */
+const ELSEWHERE = `
+  select r.room_id, v.log_name, v.home, v.facts ->> 'name', v.facts ->> 'topic', v.facts ->> 'type', (v.facts ->> 'member_count')::bigint,
+    v.inviter, v.facts ->> 'reason', case v.status when 'accepted' then 'joining' else v.status end, v.reason, v.created_at
+  from invitations v left join rooms r on r.tenant_id = v.tenant_id and r.log_name = v.log_name
+  where v.tenant_id = $1 and v.participant_id = $2 and (v.status in ('open', 'refused') or (v.status = 'accepted' and r.phase = 'joining'))`;
+
 export class InvitationsRepository {
   constructor(private readonly tx: Tx) {}
 
@@ -59,9 +93,29 @@ export class InvitationsRepository {
     return (await this.tx.rows<InvitationRow>(q('invitations').where({ tenant_id: ctx.tenantId, log_name: log, participant_id: person })))[0];
   }
 
-  async listFor(ctx: TenantContext, person: ParticipantId, statuses: readonly InvitationStatus[]): Promise<readonly InvitationRow[]> {
-    return this.tx.rows<InvitationRow>(
-      q('invitations').where({ tenant_id: ctx.tenantId, participant_id: person }).whereIn('status', [...statuses]).orderBy('created_at', 'desc'),
+  /** What a person is invited to, newest first, with the length of the whole list. */
+  async list(ctx: TenantContext, person: ParticipantId, page: { readonly limit: number; readonly offset: number }): Promise<readonly OpenInvitationRow[]> {
+    return this.tx.prepared<OpenInvitationRow>(
+      'invitations_list',
+      `select i.*, count(*) over () as total from (${HERE} union all ${ELSEWHERE}) as i order by at desc, log_name limit $3 offset $4`,
+      [ctx.tenantId, person, page.limit, page.offset],
+    );
+  }
+
+  /** The invitation to one room that is here. */
+  async here(ctx: TenantContext, person: ParticipantId, roomId: RoomId): Promise<OpenInvitationRow | undefined> {
+    const text = `select i.*, 1 as total from (${HERE} and m.room_id = $3) as i`;
+    return (await this.tx.prepared<OpenInvitationRow>('invitation_here', text, [ctx.tenantId, person, roomId]))[0];
+  }
+
+  /** Names of rooms that are here to which a person is invited, in the order of their ids. */
+  async roomsHere(ctx: TenantContext, person: ParticipantId, after: RoomId | null, limit: number): Promise<readonly { readonly room_id: RoomId; readonly log_name: LogName }[]> {
+    return this.tx.prepared(
+      'invitations_rooms_here',
+      `select r.room_id, r.log_name from members m join rooms r on r.tenant_id = m.tenant_id and r.room_id = m.room_id
+       where m.tenant_id = $1 and m.participant_id = $2 and m.membership = 'invite' and ($3::text is null or m.room_id > $3)
+       order by m.room_id limit $4`,
+      [ctx.tenantId, person, after, limit],
     );
   }
 

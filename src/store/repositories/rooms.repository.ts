@@ -180,19 +180,6 @@ export class RoomsRepository {
       filter.offset,
     ]);
   }
-
-  /** Rooms held here to which a person is invited, with when and by whom. */
-  async inviting(ctx: TenantContext, person: ParticipantId): Promise<readonly (RoomRow & { readonly invited_by: Fqid | null; readonly invited_at: number; readonly member_count: number })[]> {
-    return this.tx.prepared(
-      'rooms_inviting',
-      `select r.*, m.invited_by, coalesce((select e.at from entries e where e.tenant_id = m.tenant_id and e.room_id = m.room_id and e.seq = m.changed_seq), r.created_at) as invited_at,
-         (select count(*) from members j where j.tenant_id = r.tenant_id and j.room_id = r.room_id and j.membership = 'join') as member_count
-       from members m join rooms r on r.tenant_id = m.tenant_id and r.room_id = m.room_id
-       where m.tenant_id = $1 and m.participant_id = $2 and m.membership = 'invite' and r.state = 'open' and r.phase in ('hosted', 'mirrored')
-       order by m.changed_seq desc limit 200`,
-      [ctx.tenantId, person],
-    );
-  }
 }
 
 export function standingOf(room: RoomRow): RoomStanding {

@@ -59,6 +59,30 @@ describe('who is in a room', () => {
       expect(await standing(bob)).to.equal('invite');
     });
 
+    it('are listed in pages to the last, and the last is answered as well as the first', async () => {
+      const dave = await Person.of(gateway, 'dave');
+      await act(alice, 'invite', dave);
+      // Newer ones, more than a page has.
+      await gateway.database.asOwner(
+        `with copies as (
+           insert into rooms select (jsonb_populate_record(r, jsonb_build_object('room_id', 'room-' || u.id, 'log_name', '!room-' || u.id || ':a.example', 'created_at', r.created_at + 60000))).*
+           from rooms r, (select gen_random_uuid() as id from generate_series(1, 203)) u where r.room_id = $1 returning room_id)
+         insert into members select (jsonb_populate_record(m, jsonb_build_object('room_id', c.room_id, 'changed_seq', 1000))).*
+         from members m, copies c where m.room_id = $1 and m.fqid = $2`,
+        [room, dave.fqid],
+      );
+      const page = async (offset: number) => (await dave.try('GET', `/v1/invitations?limit=200&offset=${offset}`)).body;
+      const [first, second] = [await page(0), await page(200)];
+      expect([first.meta?.['total'], second.meta?.['total']]).to.deep.equal([204, 204]);
+      const [newer, older] = [first.data, second.data] as { id: string; room_id: string }[][];
+      expect([newer?.length, older?.length, older?.at(-1)?.room_id]).to.deep.equal([200, 4, room]);
+      expect(new Set([...(newer ?? []), ...(older ?? [])].map(({ id }) => id)).size).to.equal(204);
+      expect(await dave.do('POST', `/v1/invitations/${older?.at(-1)?.id}/accept`)).to.deep.include({ state: 'accepted', room_id: room });
+      expect(await standing(dave)).to.equal('join');
+      expect(await dave.do('POST', `/v1/invitations/${newer?.at(0)?.id}/decline`)).to.deep.include({ state: 'declined' });
+      expect((await page(0)).meta?.['total']).to.equal(202);
+    });
+
     it('are refused twice, for members, for nobody, by outsiders, and for both ids or none', async () => {
       await act(alice, 'invite', bob);
       expectRefusal(await act(alice, 'invite', bob), 'SW_INVITATION_DUPLICATE');
