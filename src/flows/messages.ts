@@ -3,7 +3,7 @@ import type { Caller } from '../kernel/caller.js';
 import { ownWireEventId } from '../kernel/derived-ids.js';
 import { GatewayError } from '../kernel/errors.js';
 import { EVENT_TYPES, indexMark, type IndexMark, type JsonObject, type Relation } from '../kernel/events.js';
-import type { EventId, Fqid, ParticipantId, RoomId } from '../kernel/ids.js';
+import { parseEventId, type EventId, type Fqid, type ParticipantId, type RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import { contentBytes } from '../protocol/event.js';
 import { toWire } from '../rehome/content.js';
@@ -150,7 +150,7 @@ export class Messages implements MessagesApi {
   async #reply(caller: Caller, room: RoomId, content: JsonObject): Promise<Relation | undefined> {
     const about = content['reply_to_event_id'];
     if (about === undefined || about === null) return undefined;
-    const row = await this.#row(caller, room, about as EventId);
+    const row = await this.#row(caller, room, parseEventId(about));
     return { rel: 'reply', origin: row.origin, id: row.wire_id };
   }
 

@@ -37,6 +37,12 @@ export function whole(min: number, max: number): Reader<number> {
   };
 }
 
+/** A whole number of which no more than `max` is given, whatever is asked for. */
+export function wholeUpTo(max: number): Reader<number> {
+  const any = whole(0, Number.MAX_SAFE_INTEGER);
+  return (input) => Math.min(any(input), max);
+}
+
 export function oneOf<const T extends string>(allowed: readonly T[]): Reader<T> {
   return (input) => allowed.find((value) => value === input) ?? refuse(`one of ${allowed.join(', ')} is needed`);
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../../kernel/caller.js';
 import { federatedShadowId, invitationIdOf } from '../../kernel/derived-ids.js';
-import { GatewayError } from '../../kernel/errors.js';
+import { GatewayError, outcomeOf } from '../../kernel/errors.js';
 import { EVENT_TYPES, type JsonObject, type Membership } from '../../kernel/events.js';
 import { localIdOf, parseLogName, serverOf, type Fqid, type ParticipantId, type RoomId } from '../../kernel/ids.js';
 import { fqidOfRow, isBehindBridge, type ParticipantRow } from '../../store/repositories/participants.repository.js';
@@ -34,7 +34,13 @@ export class Members implements MembersApi {
   }
 
   async join(caller: Caller, room: RoomId): Promise<MembershipView> {
-    return this.#move(caller, room, self(caller), 'join', null);
+    const joined = await outcomeOf(this.#move(caller, room, self(caller), 'join', null));
+    if (!(joined instanceof GatewayError)) return joined;
+    // Clients repeat their calls; who is in already has what they ask for.
+    const { ctx, participantId } = caller;
+    const standing = await this.deps.store.read(ctx, ({ members }) => members.find(ctx, room, participantId));
+    if (standing?.membership !== 'join') throw joined;
+    return { room_id: room, participant_id: participantId, membership: 'join' };
   }
 
   async rejoin(caller: Caller, room: RoomId): Promise<MembershipView> {

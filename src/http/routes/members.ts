@@ -44,7 +44,7 @@ function ownRoutes(api: MembersApi): readonly Route[] {
       method: 'POST',
       path: '/v1/rooms/{room_id}/join',
       who: 'member',
-      summary: 'Join a public room, or one the caller is invited to.',
+      summary: 'Join a public room, or one the caller is invited to; again, it changes nothing.',
       params: ROOM,
       body: optionalBody('api/nothing'),
       reply: membership,

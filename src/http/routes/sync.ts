@@ -2,7 +2,7 @@ import { GatewayError } from '../../kernel/errors.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { SyncApi, SyncView } from '../../flows/api/sync.js';
 import { userRoute } from '../define-route.js';
-import { whole, withDefault } from '../read.js';
+import { whole, wholeUpTo, withDefault } from '../read.js';
 import { nothing, one } from '../reply.js';
 import type { Route } from '../route.js';
 
@@ -18,7 +18,7 @@ export function syncRoutes(api: SyncApi): readonly Route[] {
       query: {
         since: withDefault(whole(0, Number.MAX_SAFE_INTEGER), 0),
         limit: withDefault(whole(1, LIMITS.syncPageMax), LIMITS.syncPageDefault),
-        timeout: withDefault(whole(0, LIMITS.syncTimeoutMaxMs), LIMITS.syncTimeoutDefaultMs),
+        timeout: withDefault(wholeUpTo(LIMITS.syncTimeoutMaxMs), LIMITS.syncTimeoutDefaultMs),
       },
       reply: one<SyncView>('api/sync'),
       handle: ({ caller, query: { since, limit, timeout }, call }) =>

@@ -110,14 +110,26 @@ describe('who is in a room', () => {
       expectRefusal(await act(bob, 'join'), 'SW_ROOM_FORBIDDEN');
       room = (await alice.room({ room_type: 'public' })).id;
       expect((await act(bob, 'join')).status).to.equal(200);
-      expectRefusal(await act(bob, 'join'), 'SW_INVITATION_DUPLICATE');
     });
 
     it('is one join however often it is tried at once', async () => {
       room = (await alice.room({ room_type: 'public' })).id;
       const answers = await Promise.all(Array.from({ length: 6 }, () => act(bob, 'join')));
-      expect(answers.filter((answer) => answer.status === 200)).to.have.length(1);
+      for (const { status, body } of answers) expect([status, body.data]).to.deep.equal([200, { room_id: room, participant_id: bob.id, membership: 'join' }]);
       expect(await gateway.database.asOwner("select 1 from entries where room_id = $1 and target = $2 and content ->> 'membership' = 'join'", [room, bob.fqid])).to.have.length(1);
+    });
+  });
+
+  describe('joining again', () => {
+    it('answers as the first join did and writes nothing, also where nothing may be written any more', async () => {
+      await alice.brings(room, bob);
+      const entries = async (): Promise<number> => (await gateway.database.asOwner('select 1 from entries where room_id = $1', [room])).length;
+      const before = await entries();
+      for (const verb of ['join', 'rejoin']) expect((await act(bob, verb)).body.data).to.deep.equal({ room_id: room, participant_id: bob.id, membership: 'join' });
+      expect(await entries()).to.equal(before);
+      await act(alice, 'archive');
+      expect((await act(bob, 'join')).status).to.equal(200);
+      expectRefusal(await act(carol, 'join'), 'SW_ROOM_FROZEN');
     });
   });
 

@@ -97,6 +97,6 @@ describe('sync', () => {
   });
 
   it('refuses limits, cursors and times outside their bounds', async () => {
-    for (const query of ['since=-1', 'since=x', 'limit=0', 'limit=501', 'timeout=60001', 'timeout=-1']) expectRefusal(await bob.try('GET', `/v1/sync?${query}`), 'SW_BAD_REQUEST');
+    for (const query of ['since=-1', 'since=x', 'limit=0', 'limit=501', 'timeout=-1']) expectRefusal(await bob.try('GET', `/v1/sync?${query}`), 'SW_BAD_REQUEST');
   });
 });

@@ -93,6 +93,7 @@ const USER_CASES: readonly Case[] = [
   ['POST /v1/rooms/{room_id}/sidekicks/{task_id}/cancel', {}, 'sidekicks.cancel', [room, PARAMS.task_id]],
   ['GET /v1/sidekicks', {}, 'sidekicks.mine', [PAGE]],
   ['GET /v1/sync', {}, 'sync.sync', [{ since: 0, limit: 100, timeoutMs: 30_000, signal: SIGNAL }]],
+  ['GET /v1/sync', { query: 'timeout=600000' }, 'sync.sync', [{ since: 0, limit: 100, timeoutMs: 60_000, signal: SIGNAL }]],
   ['GET /v1/sync', { query: 'since=12300&limit=500&timeout=0' }, 'sync.sync', [{ since: 12_300, limit: 500, timeoutMs: 0, signal: SIGNAL }]],
   ['GET /v1/invitations', {}, 'invitations.list', [PAGE]],
   ['POST /v1/invitations/{invitation_id}/accept', {}, 'invitations.accept', [PARAMS.invitation_id]],
@@ -265,7 +266,8 @@ describe('the table of routes', () => {
     ['nobody', 'POST /v1/rooms/{room_id}/kick', { body: {} }, 'SW_BAD_SCHEMA'],
     ['power beyond 100', 'PUT /v1/rooms/{room_id}/members/{participant_id}/power-level', { body: { power_level: 101 } }, 'SW_BAD_SCHEMA'],
     ['more messages than a page', 'GET /v1/rooms/{room_id}/messages', { query: 'limit=201' }, 'SW_BAD_REQUEST'],
-    ['a longer wait than allowed', 'GET /v1/sync', { query: 'timeout=60001' }, 'SW_BAD_REQUEST'],
+    ['a wait that is no number', 'GET /v1/sync', { query: 'timeout=long' }, 'SW_BAD_REQUEST'],
+    ['a reply to what is no event id', 'POST /v1/rooms/{room_id}/send', { body: { content: { body: 'x', reply_to_event_id: 'evt-1' } } }, 'SW_BAD_SCHEMA'],
     ['presence of somebody unnamed', 'GET /v1/presence', { query: 'ids=bob' }, 'SW_BAD_REQUEST'],
   ];
   for (const [title, name, given, code] of refused) {
