@@ -122,7 +122,7 @@ export function composePeople(parts: FlowParts, core: Core): PeopleFlows {
     rooms: new Rooms({ ...core, store, views, knownPeers }),
     messages: new Messages({ ...core, store, namedMedia: new NamedMedia(store) }),
     sync: new Sync(store, followers, watchCaller, timers),
-    stream: new Stream({ store, followers, streams, watchCaller }),
+    stream: new Stream({ store, followers, streams, watchCaller, timers }),
     invitations: new Invitations({ ...core, store, members, clock, randomness, wake }),
     participants: new Participants(store),
     presence: new PresenceFlow(store, cache, streams),

@@ -2,13 +2,14 @@ import type { Caller } from '../kernel/caller.js';
 import { GatewayError } from '../kernel/errors.js';
 import { EVENT_TYPES } from '../kernel/events.js';
 import { LIMITS } from '../kernel/limits.js';
-import type { EphemeralMessage, RoomStreams } from '../kernel/ports.js';
+import type { EphemeralMessage, RoomStreams, Timers } from '../kernel/ports.js';
 import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 import type { StreamApi, StreamEvent } from './api/sync.js';
 import type { Followers } from './followers.js';
 import { Sight } from './sight.js';
 import { frameOf } from './stream-frames.js';
+import { TypingFades } from './typing-fades.js';
 import type { WatchCaller } from './watch-caller.js';
 
 export interface StreamDeps {
@@ -16,6 +17,7 @@ export interface StreamDeps {
   readonly followers: Pick<Followers, 'follow'>;
   readonly streams: Pick<RoomStreams, 'subscribeEphemeral'>;
   readonly watchCaller: Pick<WatchCaller, 'watch'>;
+  readonly timers: Pick<Timers, 'after'>;
 }
 
 /**
@@ -29,6 +31,7 @@ export class Stream implements StreamApi {
     const { ctx } = caller;
     const news = new News();
     const sight = new Sight(this.deps.store, caller);
+    const fades = new TypingFades(this.deps.timers, (ephemeral) => news.push({ ephemeral }));
     const abort = (): void => news.end();
     const stopRows = await this.deps.followers.follow(ctx, (row) => news.push({ row }));
     const stopEphemeral = this.deps.streams.subscribeEphemeral(ctx, (ephemeral) => news.push({ ephemeral }));
@@ -39,10 +42,13 @@ export class Stream implements StreamApi {
       if (signal.aborted) return;
       for await (const { row, ephemeral } of news.read()) {
         if (row !== undefined) yield* framesOf(caller, sight, row);
-        else if (ephemeral !== undefined && concerns(caller, sight, ephemeral)) yield { type: ephemeral.kind, ...ephemeral.payload };
+        if (ephemeral === undefined || !concerns(caller, sight, ephemeral)) continue;
+        fades.hear(ephemeral);
+        yield { type: ephemeral.kind, ...ephemeral.payload };
       }
     } finally {
       signal.removeEventListener('abort', abort);
+      fades.end();
       stopWatch();
       stopEphemeral();
       stopRows();

@@ -130,6 +130,7 @@ export const LIMITS = Object.freeze({
   streamsPerPersonMax: 10,
   streamPiecesMax: 2_000,
   typingMs: 4_000,
+  typersPerStreamMax: 100,
   presenceMs: 90_000,
   editWindowMs: 24 * 3_600_000,
 

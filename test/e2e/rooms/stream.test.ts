@@ -115,6 +115,7 @@ describe('the stream of a person', () => {
   it('tells of typing and presence of others, not of one’s own', async () => {
     await alice.do('PUT', '/v1/typing', { room_id: room, typing: true });
     expect(await stream.next((one) => one['type'] === 'typing')).to.deep.include({ room_id: room, participant_id: alice.id, typing: true });
+    expect(await stream.next((one) => one['type'] === 'typing' && one['typing'] === false)).to.deep.include({ room_id: room, participant_id: alice.id });
     await alice.do('PUT', '/v1/presence', { presence: 'online' });
     expect(await stream.next((one) => one['type'] === 'presence')).to.deep.include({ participant_id: alice.id, presence: 'online' });
     await bob.do('PUT', '/v1/typing', { room_id: room, typing: true });

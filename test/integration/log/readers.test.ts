@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Caller } from '../../../src/kernel/caller.js';
+import { systemTimers } from '../../../src/kernel/system-ports.js';
 import { parseRoomId, type RoomId } from '../../../src/kernel/ids.js';
 import type { Follower } from '../../../src/flows/followers.js';
 import { Stream } from '../../../src/flows/stream.js';
@@ -47,7 +48,7 @@ describe('readers who follow the log', function () {
       },
     };
     const frames: StreamEvent[] = [];
-    const stream = new Stream({ store: process.store, followers, streams: NO_NEWS, watchCaller: NO_WATCH });
+    const stream = new Stream({ store: process.store, followers, streams: NO_NEWS, watchCaller: NO_WATCH, timers: systemTimers });
     for await (const frame of stream.follow(bob, ended.signal)) {
       frames.push(frame);
       if (bodies([frame])[0] === 'the last') break;
