@@ -47,7 +47,7 @@ export class HandOver {
     log.warn({ tenantId: ctx.tenantId, code, attempt: row.attempts + 1 }, 'a sidekick could not be handed over');
     const waitMs = doubling(row.attempts + 1, LIMITS.sidekickRetryMinMs, LIMITS.sidekickRetryMaxMs, randomness);
     const nextMs = clock.nowMs() + Math.max(waitMs, retryAfterSeconds * 1_000);
-    await store.transact(ctx, ({ sidekicks }) => sidekicks.handOverFailed(ctx, row.task_id, nextMs));
+    await store.transact(ctx, ({ sidekicks }) => sidekicks.putOff(ctx, row.task_id, nextMs));
   }
 
   async #payload(ctx: TenantContext, row: SidekickRow, sealed: Buffer): Promise<JsonObject> {

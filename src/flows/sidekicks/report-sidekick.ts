@@ -10,6 +10,7 @@ import type { TenantDirectory } from '../../store/tenant-directory.js';
 import type { ReportedView, SidekickReport, SidekickReportsApi } from '../api/sidekicks.js';
 import type { AgentVoice } from './agent-voice.js';
 import type { EndSidekick } from './end-sidekick.js';
+import { UNHEARD } from './farewell.js';
 import { nearlySpent, spentOf } from './sidekick-caps.js';
 import { isSameHash, tenantOfToken, tokenHash } from './sidekick-token.js';
 
@@ -80,8 +81,8 @@ export class ReportSidekick implements SidekickReportsApi {
     if (progress === null) return running;
     const wireId = ownWireEventId(ctx.tenantId, row.sidekick_room_id, row.agent_id, eventUuid ?? randomness.uuid());
     const said = await outcomeOf(agentVoice.say(ctx, row, progress, wireId));
-    // In a room that was closed under it nobody listens; the task is about to be ended for that.
-    if (said instanceof GatewayError && said.code !== 'SW_ROOM_FROZEN') throw said;
+    // Whoever closed the room under it, or put it out, has ended the task by that; the next look says so.
+    if (said instanceof GatewayError && !UNHEARD.has(said.code)) throw said;
     return running;
   }
 

@@ -9,7 +9,7 @@ import type { Farewell } from './farewell.js';
 import type { HandOver } from './hand-over.js';
 
 export interface TendSidekicksDeps {
-  readonly store: Pick<Store, 'read'>;
+  readonly store: Pick<Store, 'read' | 'transact'>;
   readonly endSidekick: Pick<EndSidekick, 'run'>;
   readonly handOver: Pick<HandOver, 'run'>;
   readonly farewell: Pick<Farewell, 'run'>;
@@ -54,7 +54,7 @@ export class TendSidekicks {
 
   /** Tells how many are left: one that cannot be said now holds up nothing else. */
   async #sayFarewells(ctx: TenantContext, signal: AbortSignal): Promise<number> {
-    const { store, farewell, log } = this.deps;
+    const { store, farewell, clock, log } = this.deps;
     const rows = await store.read(ctx, ({ sidekicks }) => sidekicks.untold(ctx, LIMITS.sidekicksPerTurnMax));
     let left = 0;
     for (const row of rows) {
@@ -62,6 +62,7 @@ export class TendSidekicks {
       const outcome = await outcomeOf(farewell.run(ctx, row));
       if (!(outcome instanceof GatewayError)) continue;
       log.warn({ tenantId: ctx.tenantId, code: outcome.code }, 'the end of a sidekick could not be said');
+      await store.transact(ctx, ({ sidekicks }) => sidekicks.putOff(ctx, row.task_id, clock.nowMs()));
       left += 1;
     }
     return left;
@@ -81,6 +82,7 @@ function endingOf(row: LiveSidekick, nowMs: number): SidekickEnding | undefined 
   if (nowMs >= row.deadline) return ended('timed_out', row.handed_over_at === null ? 'No worker could be reached in time.' : 'The time was up.');
   if (row.room_state !== 'open') return ended('cancelled', 'The room in which it was asked for was closed.');
   if (row.sidekick_room_state !== 'open') return ended('cancelled', 'Its own room was closed.');
+  if (row.agent_membership !== 'join') return ended('cancelled', 'Its agent was put out of its own room.');
   if (row.spawner_membership !== 'join') return ended('cancelled', 'The person who asked for it has left the room.');
   return undefined;
 }

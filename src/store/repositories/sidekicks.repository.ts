@@ -68,6 +68,8 @@ export interface LiveSidekick extends SidekickRow {
   readonly room_state: RoomState;
   readonly sidekick_room_state: RoomState;
   readonly spawner_membership: Membership | null;
+  /** In its own room. */
+  readonly agent_membership: Membership | null;
 }
 
 const LIVE = "status in ('spawning', 'running')";
@@ -104,11 +106,12 @@ export class SidekicksRepository {
   async live(ctx: TenantContext, limit: number): Promise<readonly LiveSidekick[]> {
     return this.tx.prepared<LiveSidekick>(
       'sidekicks_live',
-      `select k.*, r.state as room_state, o.state as sidekick_room_state, m.membership as spawner_membership
+      `select k.*, r.state as room_state, o.state as sidekick_room_state, m.membership as spawner_membership, a.membership as agent_membership
        from sidekicks k
        join rooms r on r.tenant_id = k.tenant_id and r.room_id = k.room_id
        join rooms o on o.tenant_id = k.tenant_id and o.room_id = k.sidekick_room_id
        left join members m on m.tenant_id = k.tenant_id and m.room_id = k.room_id and m.participant_id = k.spawner_id
+       left join members a on a.tenant_id = k.tenant_id and a.room_id = k.sidekick_room_id and a.participant_id = k.agent_id
        where k.tenant_id = $1 and k.${LIVE} order by k.deadline limit $2`,
       [ctx.tenantId, limit],
     );
@@ -139,7 +142,7 @@ export class SidekicksRepository {
   async end(ctx: TenantContext, taskId: TaskId, ending: SidekickEnding, nowMs: number): Promise<SidekickRow | undefined> {
     const rows = await this.tx.prepared<SidekickRow>(
       'sidekick_end',
-      `update sidekicks set status = $3, result = $4, error = $5, ended_at = $6, token_hash = null, sealed_token = null, told = false
+      `update sidekicks set status = $3, result = $4, error = $5, ended_at = $6, token_hash = null, sealed_token = null, told = false, next_attempt_at = $6
        where tenant_id = $1 and task_id = $2 and ${LIVE} returning *`,
       [ctx.tenantId, taskId, ending.status, ending.result, ending.error, nowMs],
     );
@@ -150,13 +153,14 @@ export class SidekicksRepository {
     await this.tx.rows(q('sidekicks').where({ tenant_id: ctx.tenantId, task_id: taskId }).update({ handed_over_at: nowMs, sealed_token: null }));
   }
 
-  async handOverFailed(ctx: TenantContext, taskId: TaskId, nextAttemptAtMs: number): Promise<void> {
+  /** What could not be done for a task, handing it over or telling its end, waits until then. */
+  async putOff(ctx: TenantContext, taskId: TaskId, nextAttemptAtMs: number): Promise<void> {
     await this.tx.rows(q('sidekicks').where({ tenant_id: ctx.tenantId, task_id: taskId }).update({ next_attempt_at: nextAttemptAtMs }).increment('attempts', 1));
   }
 
-  /** Tasks whose end is still to be said. */
+  /** Tasks whose end is still to be said, those that could not be told come last. */
   async untold(ctx: TenantContext, limit: number): Promise<readonly SidekickRow[]> {
-    const text = 'select * from sidekicks where tenant_id = $1 and not told order by ended_at limit $2';
+    const text = 'select * from sidekicks where tenant_id = $1 and not told order by next_attempt_at, ended_at limit $2';
     return this.tx.prepared<SidekickRow>('sidekicks_untold', text, [ctx.tenantId, limit]);
   }
 
