@@ -185,7 +185,7 @@ export class ConsumersRepository {
     const rows = await this.tx.prepared(
       'consumer_renew',
       `update consumers set due_at = now() + make_interval(secs => $4 / 1000.0)
-       where tenant_id = $1 and consumer_id = $2 and token = $3 and due_at > now()
+       where tenant_id = $1 and consumer_id = $2 and token = $3 and leased and due_at > now()
          and exists (select from tenants where tenant_id = $1 and status = 'active') returning 1`,
       [ctx.tenantId, consumerId, token, leaseMs],
     );

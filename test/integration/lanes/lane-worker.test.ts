@@ -243,6 +243,21 @@ describe('Workers of the log', function () {
     expect(await claimed()).not.to.equal(undefined);
   });
 
+  it('let no renewal that comes after the end of its turn change when the next one is due', async () => {
+    await store.transact(ctx, ({ consumers }) => consumers.wake(ctx, [STREAM_CONSUMER_ID]));
+    const claimed = await store.transact(ctx, ({ consumers }) => consumers.claim(ctx, STREAM_CONSUMER_ID, LIMITS.leaseMs));
+    const token = claimed?.token ?? expect.fail('not claimed');
+    const renewed = (): Promise<boolean> => store.transact(ctx, ({ consumers }) => consumers.renew(ctx, STREAM_CONSUMER_ID, token, LIMITS.leaseMs));
+    const due = (): Promise<unknown> => database.asOwner('select due_at, leased from consumers where tenant_id = $1 and consumer_id = $2', [ctx.tenantId, STREAM_CONSUMER_ID]);
+    expect(await renewed()).to.equal(true);
+    await store.transact(ctx, ({ consumers }) =>
+      consumers.settle(ctx, STREAM_CONSUMER_ID, token, { nextMs: 3_600_000, failed: true, attempts: 1, error: 'SW_INTERNAL', nowMs: 1, lanes: [] }),
+    );
+    const settled = await due();
+    expect(await renewed()).to.equal(false);
+    expect(await due()).to.deep.equal(settled);
+  });
+
   it('stop only when the turns under way have ended', async () => {
     let ended = false;
     const slow: LaneHandler = {
