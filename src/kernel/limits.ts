@@ -261,6 +261,7 @@ export const LIMITS = Object.freeze({
   dutyPeriodMs: 3_600_000,
   dutyRetryMaxMs: 600_000,
   dispatchTenantsMax: 100,
+  dispatchEntriesMax: 20_000,
   streamRetentionMs: 24 * 3_600_000,
   rejectionKeptMs: 30 * 86_400_000,
   retentionStep: 1_000,

@@ -49,9 +49,11 @@ export class Dispatcher {
       const ctx: TenantContext | undefined = (await tenants.load({ tenantId }))?.ctx;
       const head = ctx === undefined ? undefined : await consumers.head(ctx);
       if (ctx === undefined || head === undefined) return;
-      const rooms = await log.roomsBetween(ctx, head.dispatched, head.stream_position);
+      // A stretch at a time: a backlog too long for one statement would be tried for ever. What is left keeps the mark.
+      const upTo = Math.min(head.stream_position, head.dispatched + LIMITS.dispatchEntriesMax);
+      const rooms = await log.roomsBetween(ctx, head.dispatched, upTo);
       await consumers.dispatch(ctx, rooms);
-      await consumers.dispatched(ctx, head.stream_position);
+      await consumers.dispatched(ctx, upTo);
     });
     this.deps.wake.hint({ kind: 'due', tenantId });
   }

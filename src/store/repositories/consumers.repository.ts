@@ -138,12 +138,12 @@ export class ConsumersRepository {
     return (await this.tx.prepared<{ stream_position: number; dispatched: number }>('consumers_head', text, [ctx.tenantId]))[0];
   }
 
-  /** The dirty mark goes only if the head is still the one that was dispatched. */
-  async dispatched(ctx: TenantContext, head: number): Promise<void> {
+  /** The dirty mark goes only if nothing lies behind what was dispatched. */
+  async dispatched(ctx: TenantContext, upTo: number): Promise<void> {
     await this.tx.prepared(
       'consumers_dispatched',
       'update tenant_heads set dispatched = greatest(dispatched, $2), dirty = stream_position > $2 where tenant_id = $1',
-      [ctx.tenantId, head],
+      [ctx.tenantId, upTo],
     );
   }
 
