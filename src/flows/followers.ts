@@ -94,11 +94,11 @@ export class Followers {
 
   async #read(followed: Followed): Promise<void> {
     const { ctx } = followed;
-    const rows = await this.store.read(ctx, ({ log }) => log.after(ctx, followed.position, LIMITS.syncPageMax));
+    const { rows, hasMore } = await this.store.read(ctx, ({ log }) => log.after(ctx, followed.position, LIMITS.syncPageMax));
     for (const row of rows) {
       followed.position = row.stream_position;
       for (const follower of followed.followers) follower(row);
     }
-    if (rows.length === LIMITS.syncPageMax) followed.again = true;
+    if (hasMore) followed.again = true;
   }
 }

@@ -9,6 +9,7 @@ import { contentBytes } from '../protocol/event.js';
 import { toWire } from '../rehome/content.js';
 import type { EntryRow } from '../store/repositories/entry-row.js';
 import type { RoomSnapshot } from '../store/repositories/rooms.repository.js';
+import type { TimelineRow } from '../store/repositories/timeline.repository.js';
 import type { Store } from '../store/store.js';
 import type { EventView, MessagesApi, MessagesRequest, NewMessage } from './api/messages.js';
 import type { CursorPage } from './api/page.js';
@@ -43,18 +44,18 @@ export class Messages implements MessagesApi {
 
   async list(caller: Caller, room: RoomId, request: MessagesRequest): Promise<CursorPage<EventView>> {
     const { ctx, participantId } = caller;
-    const rows = await this.deps.store.read(ctx, async ({ rooms, members, timeline }) => {
+    const { rows, hasMore } = await this.deps.store.read(ctx, async ({ rooms, members, timeline }) => {
       if ((await rooms.find(ctx, room)) === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', room);
       const member = await members.find(ctx, room, participantId);
       if (member?.membership !== 'join' && member?.membership !== 'leave') throw new GatewayError('SW_NOT_MEMBER', room);
       const back = request.direction === 'back';
       return back
-        ? timeline.back(ctx, participantId, room, request.from ?? Number.MAX_SAFE_INTEGER, request.limit + 1)
-        : timeline.forward(ctx, participantId, room, request.from ?? 0, request.limit + 1);
+        ? timeline.back(ctx, participantId, room, request.from ?? Number.MAX_SAFE_INTEGER, request.limit)
+        : timeline.forward(ctx, participantId, room, request.from ?? 0, request.limit);
     });
-    const items = rows.slice(0, request.limit).map((row) => eventView(ctx, row));
+    const items = rows.map((row) => eventView(ctx, row));
     const last = items.at(-1);
-    return { items, has_more: rows.length > request.limit, next_cursor: last === undefined ? null : String(last.stream_position) };
+    return { items, has_more: hasMore, next_cursor: last === undefined ? null : String(last.stream_position) };
   }
 
   async send(caller: Caller, room: RoomId, message: NewMessage): Promise<EventView> {
@@ -137,7 +138,7 @@ export class Messages implements MessagesApi {
   }
 
   /** The event that an act is about, if the caller may read it. */
-  async #row({ ctx, participantId }: Caller, room: RoomId, event: EventId): Promise<EntryRow> {
+  async #row({ ctx, participantId }: Caller, room: RoomId, event: EventId): Promise<TimelineRow> {
     const row = await this.deps.store.read(ctx, async ({ rooms, members, timeline }) => {
       if ((await rooms.find(ctx, room)) === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', room);
       if ((await members.find(ctx, room, participantId))?.membership !== 'join') throw new GatewayError('SW_NOT_MEMBER', room);

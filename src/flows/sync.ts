@@ -27,12 +27,12 @@ export class Sync implements SyncApi {
   }
 
   async #read({ ctx, participantId }: Caller, request: SyncRequest): Promise<SyncView> {
-    const { rows, head } = await this.store.read(ctx, async ({ timeline, log }) => ({
+    const { page, head } = await this.store.read(ctx, async ({ timeline, log }) => ({
       head: await log.position(ctx),
-      rows: await timeline.since(ctx, participantId, request.since, request.limit + 1),
+      page: await timeline.since(ctx, participantId, request.since, request.limit),
     }));
-    const events = rows.slice(0, request.limit).map((row) => eventView(ctx, row));
-    const hasMore = rows.length > request.limit;
+    const { hasMore } = page;
+    const events = page.rows.map((row) => eventView(ctx, row));
     // With nothing left to read the cursor passes over what others wrote elsewhere. The head was read first, so nothing
     // of the caller's can lie before it unread.
     const cursor = hasMore || events.length > 0 ? Math.max(events.at(-1)?.stream_position ?? 0, hasMore ? 0 : head) : Math.max(head, request.since);

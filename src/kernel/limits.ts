@@ -111,6 +111,7 @@ export const LIMITS = Object.freeze({
   messagesPageMax: 200,
   syncPageDefault: 100,
   syncPageMax: 500,
+  eventPageBytesMax: 2 * MEGABYTE,
   syncTimeoutDefaultMs: 30_000,
   syncTimeoutMaxMs: 60_000,
   followPollMs: 250,

@@ -2,7 +2,7 @@ import { EVENT_TYPES } from '../kernel/events.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Randomness, RoomStreams } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
-import type { EntryRow } from '../store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../store/repositories/entry-row.js';
 import type { Store } from '../store/store.js';
 import { doubling } from './backoff.js';
 import type { LaneHandler, Lease, Turn } from './lane-handler.js';
@@ -19,18 +19,18 @@ export class StreamLane implements LaneHandler {
   ) {}
 
   async run({ ctx, consumer }: Lease): Promise<Turn> {
-    const rows = await this.deps.store.read(ctx, ({ log }) => log.after(ctx, consumer.position, LIMITS.streamPublishMax));
+    const { rows, hasMore } = await this.deps.store.read(ctx, ({ log }) => log.after(ctx, consumer.position, LIMITS.streamPublishMax));
     const last = rows.at(-1);
     if (last === undefined) return { nextMs: null };
     // A place without content here has nothing to say; it is published when it is filled.
     const messages = rows.filter((row) => row.state !== 'withheld').map((row) => streamMessage(ctx, row));
     if (messages.length > 0) await this.deps.streams.publish(messages);
     for (const row of rows) await this.#eraseAsToldBy(ctx, row);
-    return { nextMs: rows.length < LIMITS.streamPublishMax ? null : 0, position: last.stream_position };
+    return { nextMs: hasMore ? 0 : null, position: last.stream_position };
   }
 
   /** What a redaction erased may have been published before with all its words. */
-  async #eraseAsToldBy(ctx: TenantContext, { event_type: type, state, room_id: roomId, relates_to: target }: EntryRow): Promise<void> {
+  async #eraseAsToldBy(ctx: TenantContext, { event_type: type, state, room_id: roomId, relates_to: target }: ToldEntryRow): Promise<void> {
     if (type !== EVENT_TYPES.redaction || state !== 'placed' || target === null) return;
     const erased = await this.deps.store.read(ctx, ({ log }) => log.erasedWith(ctx, roomId, target));
     if (erased.length > 0) await this.deps.streams.erase(ctx, roomId, erased);

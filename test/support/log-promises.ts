@@ -55,7 +55,7 @@ export async function readersMissNothing({ database, processes: [one, two] }: Cr
     const seen: number[] = [];
     for (let last = start, done = false; !done; ) {
       done = !writing;
-      const rows = await process.store.read(ctx, ({ log }) => log.after(ctx, last, LIMITS.syncPageMax));
+      const { rows } = await process.store.read(ctx, ({ log }) => log.after(ctx, last, LIMITS.syncPageMax));
       seen.push(...rows.map((row) => row.stream_position));
       last = seen.at(-1) ?? last;
       done &&= rows.length === 0;

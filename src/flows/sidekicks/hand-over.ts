@@ -73,7 +73,7 @@ export class HandOver {
 
   /** What the person who asked can read now, the newest that fit, oldest first: what was erased meanwhile is not in it. */
   async #context(ctx: TenantContext, row: SidekickRow): Promise<readonly JsonValue[]> {
-    const rows = await this.deps.store.read(ctx, ({ timeline }) =>
+    const { rows } = await this.deps.store.read(ctx, ({ timeline }) =>
       timeline.back(ctx, row.spawner_id, row.room_id, Number.MAX_SAFE_INTEGER, LIMITS.sidekickContextEntriesMax),
     );
     const words: JsonValue[] = [];

@@ -33,7 +33,7 @@ export interface EntryRow {
 }
 
 /** An entry for readers, who are told what kind of room it is of. */
-export interface ToldEntryRow extends EntryRow {
+export interface ToldEntryRow extends Omit<EntryRow, 'jws' | 'event_hash' | 'dedupe_hash' | 'chain_hash'> {
   readonly room_type: RoomType;
   /** Where it came first, if it was filled later. */
   readonly first_position: number | null;

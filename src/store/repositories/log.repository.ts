@@ -3,6 +3,7 @@ import { LIMITS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import type { EntryRow, EntryState, PlacedEntryRow, ToldEntryRow } from './entry-row.js';
+import { eventPageOf, eventPageText, TOLD_COLUMNS, type EventPage, type Sized } from './event-page.js';
 import type { AppendItem, AppendOutcome, JudgedRun, RunItem, RunOutcome, RunToAppend } from './log-items.js';
 
 interface AppendRow {
@@ -254,10 +255,11 @@ export class LogRepository {
   }
 
   /** Everything of a tenant after a stream position, for publishers and followers. */
-  async after(ctx: TenantContext, position: number, limit: number): Promise<readonly ToldEntryRow[]> {
-    const text = `select e.*, (select r.room_type from rooms r where r.tenant_id = e.tenant_id and r.room_id = e.room_id) as room_type
+  async after(ctx: TenantContext, position: number, limit: number): Promise<EventPage<ToldEntryRow>> {
+    const near = `select ${TOLD_COLUMNS}, coalesce(octet_length(e.jws), 0) as bytes,
+        (select r.room_type from rooms r where r.tenant_id = e.tenant_id and r.room_id = e.room_id) as room_type
       from entries e where e.tenant_id = $1 and e.stream_position > $2 order by e.stream_position limit $3`;
-    return this.tx.prepared<ToldEntryRow>('log_after', text, [ctx.tenantId, position, limit]);
+    return eventPageOf(await this.tx.prepared<ToldEntryRow & Sized>('log_after', eventPageText(near), [ctx.tenantId, position, limit + 1]), limit);
   }
 
   async position(ctx: TenantContext): Promise<number> {

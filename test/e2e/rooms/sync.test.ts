@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { gateways, type Gateway } from '../../support/gateway.js';
 import { Person, type EventSeen } from '../../support/people.js';
 import { expectRefusal } from '../../support/refusals.js';
@@ -46,6 +47,40 @@ describe('sync', () => {
     const second = await sync(bob, first.next_cursor);
     expect([texts(second), second.has_more]).to.deep.equal([['three'], false]);
     expect((await sync(bob, second.next_cursor)).events).to.deep.equal([]);
+  });
+
+  it('is cut where it grows too long, and goes on from there; so is a page of a room', async function () {
+    this.timeout(60_000);
+    const since = await caughtUp(bob);
+    // Of one letter: what is stored of it is small, what is answered is not.
+    const long = 'x'.repeat(60_000);
+    const numbers = Array.from({ length: 40 }, (_, n) => n);
+    for (const n of numbers) await alice.says(room, `${n} ${long}`);
+    const said = (events: readonly EventSeen[]): number[] => events.map(({ content }) => Number(String(content['body']).split(' ')[0]));
+    const fits = (events: readonly EventSeen[]): void => {
+      expect(events.length).to.be.above(1);
+      expect(events.length * 60_000).to.be.below(LIMITS.eventPageBytesMax);
+    };
+
+    const first = await sync(bob, since, '&timeout=0&limit=500');
+    fits(first.events);
+    expect(first.has_more).to.equal(true);
+    const second = await sync(bob, first.next_cursor, '&timeout=0&limit=500');
+    expect(second.has_more).to.equal(false);
+    expect(said([...first.events, ...second.events])).to.deep.equal(numbers);
+
+    for (const [direction, expected] of [['forward', numbers], ['back', [...numbers].reverse()]] as const) {
+      const pages: EventSeen[][] = [];
+      for (let from: unknown = '', more: unknown = true; more === true; ) {
+        const { data, meta } = (await bob.try('GET', `/v1/rooms/${room}/messages?direction=${direction}&limit=200${String(from)}`)).body;
+        pages.push(data as EventSeen[]);
+        more = meta?.['has_more'];
+        from = `&from=${String(meta?.['next_cursor'])}`;
+      }
+      expect(pages).to.have.length(2);
+      pages.forEach(fits);
+      expect(said(pages.flat().filter(({ event_type: type }) => type === 'swp.room.message'))).to.deep.equal(expected);
+    }
   });
 
   it('wakes within a second of a message', async function () {

@@ -107,7 +107,7 @@ describe('Workers of the log', function () {
     const lagging: LaneHandler = {
       retryMs: () => 10,
       async run({ consumer, signal }): Promise<Turn> {
-        const rows = await store.read(ctx, ({ log }) => log.after(ctx, consumer.position, 1_000));
+        const { rows } = await store.read(ctx, ({ log }) => log.after(ctx, consumer.position, 1_000));
         await pause(Math.random() * 8);
         if (signal.aborted) return { nextMs: null };
         for (const row of rows) seen.set(row.event_id, row.stream_position);

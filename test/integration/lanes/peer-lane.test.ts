@@ -7,7 +7,7 @@ import { hashText } from '../../../src/protocol/chain.js';
 import { verifyJws } from '../../../src/protocol/jws.js';
 import { admitPublicKey, generateSigningKey } from '../../../src/protocol/keys.js';
 import type { SendItem } from '../../../src/protocol/send.js';
-import type { EntryRow } from '../../../src/store/repositories/entry-row.js';
+import type { ToldEntryRow } from '../../../src/store/repositories/entry-row.js';
 import type { LaneRow } from '../../../src/store/repositories/lanes.repository.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import type { LaneWorld} from '../../support/lane-world.js';
@@ -234,8 +234,8 @@ describe('The lane to a peer', function () {
       return room;
     }
 
-    async function entries(room: LaneRoom): Promise<readonly EntryRow[]> {
-      const rows = await parts.store.read(ctx, ({ log }) => log.after(ctx, 0, 1_000));
+    async function entries(room: LaneRoom): Promise<readonly ToldEntryRow[]> {
+      const { rows } = await parts.store.read(ctx, ({ log }) => log.after(ctx, 0, 1_000));
       return rows.filter((row) => row.room_id === room.roomId);
     }
 

@@ -2,13 +2,16 @@ import { expect } from 'chai';
 import type { Caller } from '../../../src/kernel/caller.js';
 import { systemTimers } from '../../../src/kernel/system-ports.js';
 import { parseRoomId, type RoomId } from '../../../src/kernel/ids.js';
-import type { Follower } from '../../../src/flows/followers.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
+import { localWake, silentLog } from '../../../src/kernel/system-ports.js';
+import { Followers, type Follower } from '../../../src/flows/followers.js';
 import { Stream } from '../../../src/flows/stream.js';
 import { Sync } from '../../../src/flows/sync.js';
 import type { StreamEvent } from '../../../src/flows/api/sync.js';
 import type { ToldEntryRow } from '../../../src/store/repositories/entry-row.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FlowsProcess } from '../../support/flows-process.js';
+import { eventually } from '../../support/gateway.js';
 
 const NO_WATCH = { watch: () => () => {} };
 const NO_NEWS = { subscribeEphemeral: () => () => {} };
@@ -35,7 +38,7 @@ describe('readers who follow the log', function () {
   });
 
   const say = (body: string) => process.flows.messages.send(ann, room, { content: { body }, eventUuid: null, asParticipantId: null });
-  const rows = async (): Promise<readonly ToldEntryRow[]> => (await process.store.read(ann.ctx, ({ log }) => log.after(ann.ctx, 0, 500))).filter((row) => row.room_id === room);
+  const rows = async (): Promise<readonly ToldEntryRow[]> => (await process.store.read(ann.ctx, ({ log }) => log.after(ann.ctx, 0, 500))).rows.filter((row) => row.room_id === room);
   const bodies = (frames: readonly StreamEvent[]): unknown[] => frames.filter(({ type }) => type === 'swp.room.message').map(({ content }) => (content as { body: string }).body);
 
   /** What the stream of bob tells, when this happens between its beginning to follow and its look at his rooms. */
@@ -124,5 +127,28 @@ describe('readers who follow the log', function () {
     const since = (await process.store.read(bob.ctx, ({ log }) => log.position(bob.ctx)));
     await sync.sync(bob, { since, limit: 10, timeoutMs: 1_000, signal: new AbortController().signal });
     expect(woken).to.deep.equal([false, false, false, false, true]);
+  });
+
+  it('read as far as it fits at once, without what is signed, and go on from there', async () => {
+    const start = await process.store.read(ann.ctx, ({ log }) => log.position(ann.ctx));
+    for (let n = 0; n < 40; n += 1) await say('x'.repeat(60_000));
+    const page = (position: number) => process.store.read(ann.ctx, ({ log }) => log.after(ann.ctx, position, 500));
+    const first = await page(start);
+    const second = await page(first.rows.at(-1)?.stream_position ?? 0);
+    expect([first.hasMore, second.hasMore]).to.deep.equal([true, false]);
+    expect(first.rows.length * 60_000).to.be.below(LIMITS.eventPageBytesMax);
+    expect([...first.rows, ...second.rows].map((row) => row.stream_position - start)).to.deep.equal(Array.from({ length: 40 }, (_, n) => n + 1));
+    expect(first.rows[0]).not.to.have.any.keys('jws', 'chain_hash');
+  });
+
+  it('are told everything, however long it is at once', async () => {
+    const followed: number[] = [];
+    const wake = localWake();
+    const followers = new Followers(process.store, wake, { every: () => ({ cancel() {} }) }, silentLog);
+    const stop = await followers.follow(ann.ctx, (row) => followed.push(row.stream_position));
+    for (let n = 0; n < 40; n += 1) await say('x'.repeat(60_000));
+    wake.hint({ kind: 'log', tenantId: ann.ctx.tenantId });
+    await eventually(async () => followed.length === 40);
+    stop();
   });
 });
