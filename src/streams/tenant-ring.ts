@@ -2,6 +2,7 @@ import type { WireMessage } from './stream-wire.js';
 
 export interface RingBounds {
   readonly messagesMax: number;
+  readonly bytesMax: number;
   readonly keptMs: number;
   /** A message id that comes again within this time is a repeat. */
   readonly repeatMs: number;
@@ -12,26 +13,49 @@ interface Kept {
   readonly message: WireMessage | undefined;
   readonly messageId: string;
   readonly atMs: number;
+  readonly bytes: number;
 }
 
-/** The last messages of one tenant, numbered without holes. The oldest go when there are too many or they are too old. */
+/**
+ * The last messages of one tenant, numbered without holes from `first` on. The oldest go when there are too many, when they
+ * are too long together, or when they are too old.
+ */
 export class TenantRing {
   private readonly kept: Kept[] = [];
   private readonly seenAtMs = new Map<string, number>();
   private readonly waiting = new Set<() => void>();
-  private first = 0;
+  private heldBytes = 0;
 
-  constructor(private readonly bounds: RingBounds) {}
+  constructor(
+    private readonly bounds: RingBounds,
+    private first = 0,
+  ) {}
 
   /** The place after the newest message. */
   get end(): number {
     return this.first + this.kept.length;
   }
 
+  get bytes(): number {
+    return this.heldBytes;
+  }
+
+  /** When the oldest message came; undefined without any. */
+  get eldestAtMs(): number | undefined {
+    return this.kept[0]?.atMs;
+  }
+
+  /** Nothing is kept, and nobody waits for more. */
+  get isIdle(): boolean {
+    return this.kept.length === 0 && this.waiting.size === 0;
+  }
+
   append(message: WireMessage, nowMs: number): void {
     const seenAtMs = this.seenAtMs.get(message.messageId);
     if (seenAtMs !== undefined && nowMs - seenAtMs < this.bounds.repeatMs) return;
-    this.kept.push({ message, messageId: message.messageId, atMs: nowMs });
+    const bytes = bytesOf(message);
+    this.kept.push({ message, messageId: message.messageId, atMs: nowMs, bytes });
+    this.heldBytes += bytes;
     this.seenAtMs.set(message.messageId, nowMs);
     this.dropOld(nowMs);
     for (const wake of [...this.waiting]) wake();
@@ -53,8 +77,10 @@ export class TenantRing {
   }
 
   erase(isErased: (messageId: string) => boolean): void {
-    for (const [index, { messageId, atMs }] of this.kept.entries()) {
-      if (isErased(messageId)) this.kept[index] = { message: undefined, messageId, atMs };
+    for (const [index, { messageId, atMs, bytes }] of this.kept.entries()) {
+      if (!isErased(messageId)) continue;
+      this.kept[index] = { message: undefined, messageId, atMs, bytes: 0 };
+      this.heldBytes -= bytes;
     }
   }
 
@@ -72,12 +98,27 @@ export class TenantRing {
     });
   }
 
-  private dropOld(nowMs: number): void {
-    let gone = Math.max(0, this.kept.length - this.bounds.messagesMax);
-    while (gone < this.kept.length && nowMs - (this.kept[gone]?.atMs ?? nowMs) > this.bounds.keptMs) gone += 1;
-    for (const { messageId, atMs } of this.kept.splice(0, gone)) {
+  dropOld(nowMs: number): void {
+    const { messagesMax, bytesMax, keptMs } = this.bounds;
+    let gone = Math.max(0, this.kept.length - messagesMax);
+    let bytes = this.kept.slice(0, gone).reduce((sum, one) => sum + one.bytes, 0);
+    for (let next = this.kept[gone]; next !== undefined && (this.heldBytes - bytes > bytesMax || nowMs - next.atMs > keptMs); next = this.kept[gone]) {
+      bytes += next.bytes;
+      gone += 1;
+    }
+    this.drop(gone);
+  }
+
+  /** The oldest messages, from the first on. */
+  drop(count: number): void {
+    for (const { messageId, atMs, bytes } of this.kept.splice(0, count)) {
+      this.heldBytes -= bytes;
       if (this.seenAtMs.get(messageId) === atMs) this.seenAtMs.delete(messageId);
     }
-    this.first += gone;
+    this.first += count;
   }
+}
+
+function bytesOf({ subject, data, messageId }: WireMessage): number {
+  return Buffer.byteLength(data) + subject.length + messageId.length;
 }

@@ -160,18 +160,56 @@ function behavesAsRoomStreams(opened: () => RoomStreams): void {
 }
 
 describe('local streams', () => {
+  const ROOMY = { messagesMax: 1_000, bytesMax: 1_000_000, allBytesMax: 1_000_000, keptMs: 1_000_000, repeatMs: 100, sweepMs: 1_000_000 };
   const streams = new LocalStreams(systemClock);
   behavesAsRoomStreams(() => streams);
 
   it('keeps no more than its bound and nothing over its time', async () => {
     let nowMs = 0;
-    const small = new LocalStreams({ nowMs: () => nowMs }, { messagesMax: 3, keptMs: 1_000, repeatMs: 100 });
+    const small = new LocalStreams({ nowMs: () => nowMs }, { ...ROOMY, messagesMax: 3, keptMs: 1_000 });
     const [ctx, roomId] = [tenant(), room()];
     await small.publish(['a', 'b', 'c', 'd'].map((text) => message(ctx, roomId, text)));
     expect((await take(small, ctx, { sinceMs: 0 }, 4, 50)).map(textOf)).to.deep.equal(['b', 'c', 'd']);
     nowMs = 2_000;
     await small.publish([message(ctx, roomId, 'e')]);
     expect((await take(small, ctx, { sinceMs: 0 }, 4, 50)).map(textOf)).to.deep.equal(['e']);
+  });
+
+  it('keeps no more bytes than its bound, the newest of each tenant', async () => {
+    const small = new LocalStreams({ nowMs: () => 0 }, { ...ROOMY, bytesMax: 4_000 });
+    const [one, two, roomId] = [tenant(), tenant(), room()];
+    await small.publish(['a', 'b', 'c', 'd'].map((letter) => message(one, roomId, letter.repeat(1_200))));
+    await small.publish([message(two, roomId, 'other')]);
+    const letters = (await take(small, one, { sinceMs: 0 }, 4, 50)).map((kept) => String(textOf(kept)).charAt(0));
+    expect(letters).to.deep.equal(['c', 'd']);
+    expect((await take(small, two, { sinceMs: 0 }, 2, 50)).map(textOf)).to.deep.equal(['other']);
+  });
+
+  it('keeps no more bytes than the bound of all tenants, whose eldest messages give way', async () => {
+    let nowMs = 0;
+    const small = new LocalStreams({ nowMs: () => (nowMs += 1) }, { ...ROOMY, allBytesMax: 6_000 });
+    const [one, two, roomId] = [tenant(), tenant(), room()];
+    for (const [ctx, letter] of [[one, 'a'], [two, 'b'], [one, 'c'], [two, 'd'], [two, 'e'], [two, 'f']] as const) await small.publish([message(ctx, roomId, letter.repeat(1_200))]);
+    const letters = async (ctx: TenantScope): Promise<unknown> => (await take(small, ctx, { sinceMs: 0 }, 4, 50)).map((kept) => String(textOf(kept)).charAt(0));
+    expect([await letters(one), await letters(two)]).to.deep.equal([['c'], ['d', 'e', 'f']]);
+    await small.publish([message(one, roomId, 'g'.repeat(4_000))]);
+    expect([await letters(one), await letters(two)]).to.deep.equal([['g'], ['f']]);
+  });
+
+  it('loses no reader’s place with a ring that had nothing more in it', async () => {
+    let nowMs = 0;
+    const small = new LocalStreams({ nowMs: () => nowMs }, { ...ROOMY, keptMs: 1_000, sweepMs: 500 });
+    const [idle, busy, roomId] = [tenant(), tenant(), room()];
+    const reading = small.subscribe(idle, { sinceMs: 0 }, AbortSignal.timeout(5_000))[Symbol.asyncIterator]();
+    const waiting = small.subscribe(busy, {}, AbortSignal.timeout(5_000))[Symbol.asyncIterator]();
+    const next = async (reader: AsyncIterator<StreamMessage>): Promise<unknown> => textOf((await reader.next()).value as StreamMessage);
+    await small.publish([message(idle, roomId, 'first'), message(idle, roomId, 'lost with time')]);
+    expect(await next(reading)).to.equal('first');
+    nowMs = 5_000;
+    const [first] = await Promise.all([next(waiting), small.publish([message(busy, roomId, 'sweeps')])]);
+    expect(first).to.equal('sweeps');
+    await small.publish([message(idle, roomId, 'anew')]);
+    expect(await next(reading)).to.equal('anew');
   });
 });
 
