@@ -79,6 +79,7 @@ export const LIMITS = Object.freeze({
   requestBytesMax: 256 * 1024,
   federationBytesMax: 1024 * 1024 + 64 * 1024,
   batchBytesMax: 1024 * 1024,
+  batchKeysMax: 100,
   batchEntriesMax: 100,
   batchItemsMax: 100,
   bridgeBytesMax: 1024 * 1024,

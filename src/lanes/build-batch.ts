@@ -24,9 +24,8 @@ export interface Signing {
   readonly nowMs: number;
 }
 
-const BATCH_SHARE = { pieces: LIMITS.batchEntriesMax, bytes: LIMITS.batchBytesMax - 4 * 1024, overheadBytes: 1024 };
+const BATCH_SHARE = { pieces: LIMITS.batchEntriesMax, bytes: LIMITS.batchBytesMax - 4 * 1024, authors: LIMITS.batchKeysMax, overheadBytes: 1024 };
 const ENTRY_FRAME_BYTES = 160;
-const KEYS_MAX = 100;
 /** What a start may have beside its frame. */
 export const START_BYTES_MAX = BATCH_SHARE.bytes - BATCH_SHARE.overheadBytes;
 
@@ -43,7 +42,7 @@ export function batchOf(parcels: readonly Parcel[], descriptors: PeerWork['descr
   const items = parcels.flatMap((parcel) => parcel.items);
   const authors = new Set(parcels.flatMap(({ rows }) => rows.map(({ origin }) => origin)));
   const keys = [...descriptors].filter(([server]) => authors.has(server)).map(([, jws]) => jws);
-  return { batch_id: batchId, items, ...(keys.length === 0 ? {} : { keys: keys.slice(0, KEYS_MAX) }) };
+  return { batch_id: batchId, items, ...(keys.length === 0 ? {} : { keys: keys.slice(0, LIMITS.batchKeysMax) }) };
 }
 
 function rowsOf(work: Work, count: number): readonly EntryRow[] {

@@ -14,6 +14,10 @@ export interface PeerWorkQuery {
   readonly nowMs: number;
 }
 
+interface DescriptorSource {
+  readonly peers: Pick<Repositories['peers'], 'find'>;
+}
+
 /** Finds what is due for a peer. Entries are taken only up to the head that was seen together with the lane's end. */
 export async function readPeerWork(ctx: TenantContext, repositories: Repositories, query: PeerWorkQuery): Promise<PeerWork> {
   const { lanes, invitations } = repositories;
@@ -117,7 +121,7 @@ async function readReach(ctx: TenantContext, { intervals, log }: Repositories, w
   return reach;
 }
 
-export async function readDescriptors(ctx: TenantContext, { peers }: Repositories, servers: ReadonlySet<ServerName>): Promise<ReadonlyMap<ServerName, string>> {
+export async function readDescriptors(ctx: TenantContext, { peers }: DescriptorSource, servers: ReadonlySet<ServerName>): Promise<ReadonlyMap<ServerName, string>> {
   const found = new Map<ServerName, string>();
   for (const server of servers) {
     const jws = (await peers.find(ctx, server))?.descriptor['jws'];

@@ -10,6 +10,7 @@ export interface Piece {
 export interface Room {
   readonly pieces: number;
   readonly bytes: number;
+  readonly authors: number;
   /** What each queue adds to its first piece. */
   readonly overheadBytes: number;
 }
@@ -32,7 +33,7 @@ export function shareOut(queues: readonly (readonly Piece[])[], room: Room, pric
       const unpaid = piece.authors.filter((author) => !authors.has(author));
       const keys = unpaid.reduce((sum, author) => sum + priceOf(author), 0);
       const cost = piece.bytes + keys + (count === 0 ? room.overheadBytes : 0);
-      if (pieces > 0 && bytes + cost > room.bytes) return false;
+      if (pieces > 0 && (bytes + cost > room.bytes || authors.size + unpaid.length > room.authors)) return false;
       for (const author of unpaid) authors.add(author);
       taken[index] = count + 1;
       pieces += 1;

@@ -3,19 +3,21 @@ import { GatewayError } from '../kernel/errors.js';
 import { serverOf, type KeyId, type LogName, type RoomId, type ServerName } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock, Log, Meter } from '../kernel/ports.js';
+import { RATE_PACE } from '../kernel/rates.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { Descriptor } from '../protocol/descriptor.js';
 import { BriefMemory } from '../store/cache/brief-memory.js';
 import type { Repositories, Store } from '../store/store.js';
 import { AdmittedKeys } from './admitted-keys.js';
-import { CarriedReading } from './carried-reading.js';
+import { CarriedReading, type ReadList } from './carried-reading.js';
 import { firstSight, judged, keyAt, type KnownPeer } from './known-peer.js';
 import type { PeerDirectory } from './peer-directory.js';
 import { PeerRows } from './peer-rows.js';
 
 /** A self-signed descriptor that came along with a run: the home's word for who a third server is. */
 interface Carried {
-  readonly descriptor: Descriptor;
+  /** Absent while its keys are still to be proved, when the list comes again. */
+  readonly descriptor: Descriptor | undefined;
   /** What the room believed before. */
   readonly pinned: KnownPeer | undefined;
 }
@@ -54,13 +56,17 @@ export class CarriedKeys {
     if (list.length === 0) return new Map();
     const name = `${ctx.tenantId} ${room} ${hash('sha256', list.join('\n'), 'hex')}`;
     const carried = (await this.settled.get(name, async () => this.beside(ctx, room, await this.reading.read(serverOf(room), list)))) ?? new Map<ServerName, Carried>();
-    if (newsOf(carried, carried.keys()).length > 0) this.settled.forget(name);
+    const isWhole = [...carried.values()].every(({ descriptor }) => descriptor !== undefined);
+    if (!isWhole || newsOf(carried, carried.keys()).length > 0) this.settled.forget(name);
     return carried;
   }
 
+  /** Throws SW_RATE_LIMIT_EXCEEDED where the key may be one that is still to be proved. */
   async keyFor(ctx: TenantContext, server: ServerName, keyId: KeyId, atMs: number, carried: CarriedDescriptors): Promise<KeyObject> {
-    const found = keyAt(await this.believed(ctx, server, carried.get(server)), keyId, 'stored', atMs);
-    if (found === 'unknown') throw new GatewayError('SW_FED_KEY_UNKNOWN', `no carried key of ${server}`);
+    const one = carried.get(server);
+    const believed = await this.believed(ctx, server, one);
+    const found = believed === undefined ? 'unknown' : keyAt(believed, keyId, 'stored', atMs);
+    if (found === 'unknown') throw one !== undefined && one.descriptor === undefined ? laterOf(server) : unknownKey(server);
     if (found === 'not-valid') throw new GatewayError('SW_FED_KEY_REFUSED', `a carried key of ${server} outside its time`);
     return found;
   }
@@ -79,12 +85,12 @@ export class CarriedKeys {
     }
   }
 
-  private async believed(ctx: TenantContext, server: ServerName, carried: Carried | undefined): Promise<KnownPeer> {
+  private async believed(ctx: TenantContext, server: ServerName, carried: Carried | undefined): Promise<KnownPeer | undefined> {
     const own = await this.parts.directory.find(ctx, server);
     if (own?.trust === 'frozen') throw new GatewayError('SW_FED_PEER_FROZEN', server);
     // What only answered a stranger's call is no pin of ours: a stranger could choose when we look.
     const pinned = own?.proven === true ? own.peer : carried?.pinned;
-    if (carried === undefined) return pinned ?? unknownServer(server);
+    if (carried?.descriptor === undefined) return pinned;
     if (pinned === undefined) return firstSight(carried.descriptor);
     const verdict = judged(pinned, carried.descriptor);
     if (verdict.verdict === 'contradiction') return this.alarm(ctx, server, verdict.why);
@@ -98,8 +104,8 @@ export class CarriedKeys {
   }
 
   /** Of ourselves and of the home we know better. A room that believes as many servers as it may takes no further one. */
-  private async beside(ctx: TenantContext, room: LogName, descriptors: ReadonlyMap<ServerName, Descriptor>): Promise<CarriedDescriptors> {
-    const servers = [...descriptors.keys()].filter((server) => server !== ctx.serverName && server !== serverOf(room));
+  private async beside(ctx: TenantContext, room: LogName, { held, unread }: ReadList): Promise<CarriedDescriptors> {
+    const servers = [...held.keys(), ...unread].filter((server) => server !== ctx.serverName && server !== serverOf(room));
     const { rows, count } = await this.parts.store.read(ctx, async ({ roomKeys }) => {
       const found = await roomKeys.find(ctx, room, servers);
       return { rows: found, count: found.length === servers.length ? 0 : await roomKeys.count(ctx, room) };
@@ -108,8 +114,8 @@ export class CarriedKeys {
     const isFull = count >= LIMITS.carriedServersPerRoomMax;
     const carried = new Map<ServerName, Carried>();
     for (const server of servers) {
-      const [descriptor, pinned] = [descriptors.get(server), pins.get(server)];
-      if (descriptor !== undefined && (pinned !== undefined || !isFull)) carried.set(server, { descriptor, pinned });
+      const pinned = pins.get(server);
+      if (pinned !== undefined || !isFull) carried.set(server, { descriptor: held.get(server), pinned });
     }
     return carried;
   }
@@ -124,15 +130,19 @@ interface News {
 /** What a room would believe that it does not yet; what contradicts or lags behind changes nothing. */
 function newsOf(carried: CarriedDescriptors, servers: Iterable<ServerName>): readonly News[] {
   return [...servers].flatMap((server): readonly News[] => {
-    const one = carried.get(server);
-    if (one === undefined) return [];
-    const { descriptor, pinned } = one;
+    const { descriptor, pinned } = carried.get(server) ?? {};
+    if (descriptor === undefined) return [];
     if (pinned === undefined) return [{ peer: firstSight(descriptor), before: null }];
     const verdict = judged(pinned, descriptor);
     return verdict.verdict === 'trusted' && descriptor.jws !== pinned.jws ? [{ peer: verdict.peer, before: pinned.jws }] : [];
   });
 }
 
-function unknownServer(server: ServerName): never {
-  throw new GatewayError('SW_FED_KEY_UNKNOWN', `no keys of ${server} came along`);
+function unknownKey(server: ServerName): GatewayError {
+  return new GatewayError('SW_FED_KEY_UNKNOWN', `no carried key of ${server}`);
+}
+
+function laterOf(server: ServerName): GatewayError {
+  const retryAfterSeconds = (RATE_PACE.windowMs + RATE_PACE.slotMs) / 1_000;
+  return new GatewayError('SW_RATE_LIMIT_EXCEEDED', `keys of ${server} are still to be proved`, { retryAfterSeconds });
 }

@@ -11,8 +11,18 @@ import { SlidingCount } from '../store/cache/sliding-count.js';
 
 type Contract = Parameters<typeof openCarriedDescriptor>[0];
 
+/** What a list says by now. */
+export interface ReadList {
+  /** Descriptors that hold. */
+  readonly held: ReadonlyMap<ServerName, Descriptor>;
+  /** Servers whose keys are left for when the list comes again: all at once there was too much to prove. */
+  readonly unread: ReadonlySet<ServerName>;
+}
+
 /** One of a list: how many keys have to be proved for it, none where it was read a moment ago. */
 interface Opened {
+  /** Whose it claims to be, where it was not read yet. */
+  readonly server?: ServerName;
   readonly keys: number;
   readonly read: () => Promise<Descriptor | undefined>;
 }
@@ -20,13 +30,13 @@ interface Opened {
 /**
  * Reads the lists of descriptors that come with batches. A key costs more than a millisecond to prove, and a batch has
  * room for more than a thousand: so many as a home may have us prove in a minute are read of a list, and a list is read
- * when all of that fits.
+ * when all of that fits. Those with few keys go first: a server with many delays only itself.
  */
 export class CarriedReading {
   /** The same descriptors come with every run of a room. */
   private readonly readBefore: BriefMemory<Descriptor>;
   /** One list comes with all items of a batch: what it costs is spent once, whatever comes of it. */
-  private readonly lists = new WeakMap<readonly string[], Promise<ReadonlyMap<ServerName, Descriptor>>>();
+  private readonly lists = new WeakMap<readonly string[], Promise<ReadList>>();
   private readonly spent: RecentMap<SlidingCount>;
 
   constructor(private readonly contract: Contract, private readonly clock: Pick<Clock, 'monotonicMs'>) {
@@ -34,26 +44,27 @@ export class CarriedReading {
     this.spent = new RecentMap(LIMITS.peersCachedMax, RATE_PACE.windowMs + RATE_PACE.slotMs, clock);
   }
 
-  /** Those that hold, by server; none of a server that comes twice. Throws SW_RATE_LIMIT_EXCEEDED where `home` brought too many. */
-  read(home: ServerName, list: readonly string[]): Promise<ReadonlyMap<ServerName, Descriptor>> {
+  /** By server; none of a server that comes twice. Throws SW_RATE_LIMIT_EXCEEDED where `home` brought too many. */
+  read(home: ServerName, list: readonly string[]): Promise<ReadList> {
     const reading = this.lists.get(list) ?? this.readAll(home, list);
     this.lists.set(list, reading);
     return reading;
   }
 
-  private async readAll(home: ServerName, list: readonly string[]): Promise<ReadonlyMap<ServerName, Descriptor>> {
-    const opened = withinBound(list.flatMap((jws) => this.open(jws) ?? []));
-    this.spend(home, keysOf(opened));
+  private async readAll(home: ServerName, list: readonly string[]): Promise<ReadList> {
+    const { taken, left } = withinBound(list.flatMap((jws) => this.open(jws) ?? []));
+    this.spend(home, keysOf(taken));
     const read = new Map<ServerName, Descriptor>();
     const doubled = new Set<ServerName>();
-    for (const one of opened) {
+    for (const one of taken) {
       const descriptor = await orNothing(one.read);
       if (descriptor === undefined) continue;
       if (read.has(descriptor.serverName)) doubled.add(descriptor.serverName);
       read.set(descriptor.serverName, descriptor);
     }
-    for (const server of doubled) read.delete(server);
-    return read;
+    const unread = new Set(left.flatMap(({ server }) => server ?? []));
+    for (const server of [...doubled, ...unread]) read.delete(server);
+    return { held: read, unread };
   }
 
   private open(jws: string): Opened | undefined {
@@ -62,7 +73,7 @@ export class CarriedReading {
     const before = this.readBefore.known(name);
     if (before !== undefined) return { keys: 0, read: () => before };
     const descriptor = orUndefined(() => openCarriedDescriptor(this.contract, jws));
-    return descriptor && { keys: descriptor.keyCount, read: () => this.readBefore.get(name, descriptor.prove) };
+    return descriptor && { server: descriptor.serverName, keys: descriptor.keyCount, read: () => this.readBefore.get(name, descriptor.prove) };
   }
 
   private spend(home: ServerName, keys: number): void {
@@ -80,10 +91,12 @@ function keysOf(opened: readonly Opened[]): number {
   return opened.reduce((sum, { keys }) => sum + keys, 0);
 }
 
-/** The beginning of a list that could never be read whole. */
-function withinBound(opened: readonly Opened[]): readonly Opened[] {
+/** As much as may be read at a time of a list that could never be read whole. */
+function withinBound(opened: readonly Opened[]): { readonly taken: readonly Opened[]; readonly left: readonly Opened[] } {
+  const rising = [...opened].sort((one, other) => one.keys - other.keys);
   let keys = 0;
-  return opened.filter((one) => one.keys === 0 || (keys += one.keys) <= LIMITS.carriedKeysPerMinute);
+  const most = rising.findIndex((one) => (keys += one.keys) > LIMITS.carriedKeysPerMinute);
+  return most === -1 ? { taken: rising, left: [] } : { taken: rising.slice(0, most), left: rising.slice(most) };
 }
 
 function orUndefined(open: () => UnprovenDescriptor): UnprovenDescriptor | undefined {

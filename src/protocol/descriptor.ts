@@ -98,6 +98,8 @@ export async function readDescriptor(contract: Contract, bytes: Buffer, expected
 
 /** A descriptor of which nothing is proved yet: what that costs goes by its keys. */
 export interface UnprovenDescriptor {
+  /** Whose it claims to be. */
+  readonly serverName: ServerName;
   readonly keyCount: number;
   readonly prove: () => Promise<Descriptor>;
 }
@@ -105,7 +107,7 @@ export interface UnprovenDescriptor {
 /** Opens a descriptor that came along with a run: its JWS alone. */
 export function openCarriedDescriptor(contract: Contract, text: string): UnprovenDescriptor {
   const opened = openJws(contract, text);
-  return { keyCount: opened.payload.keys.length, prove: () => proven(contract, opened) };
+  return { serverName: parseServerName(opened.payload.server_name), keyCount: opened.payload.keys.length, prove: () => proven(contract, opened) };
 }
 
 interface OpenedJws {

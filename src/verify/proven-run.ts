@@ -45,7 +45,8 @@ interface Statement {
 
 /**
  * What a home says of its own log: runs, invitations and starts, under its key of that moment. One signature covers all
- * that the home wrote; the words of others are checked one by one, and one that fails spoils no other.
+ * that the home wrote; the words of others are checked one by one, and one that fails spoils no other. What cannot be
+ * checked now is not judged at all.
  */
 export class HomeWord {
   constructor(
@@ -101,6 +102,9 @@ export function withWords({ entry: { seq, at, eventHash } }: ProvenEntry, event:
   return provenEntry({ form: 'event', seq, at, eventHash, event }, undefined);
 }
 
+/** Not the author's fault, nor for ever: the whole comes again. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['SW_RATE_LIMIT_EXCEEDED', 'SW_UNAVAILABLE']);
+
 function provenEntry(entry: Entry, refusal: GatewayError | undefined): ProvenEntry {
   return Object.freeze({ entry, refusal }) as ProvenEntry;
 }
@@ -110,7 +114,7 @@ async function refusalOf(work: Promise<unknown>): Promise<GatewayError | undefin
     await work;
     return undefined;
   } catch (error) {
-    if (error instanceof GatewayError) return error;
+    if (error instanceof GatewayError && !PASSING.has(error.code)) return error;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import type { ServerName } from '../../../src/kernel/ids.js';
 import { parseServerName } from '../../../src/kernel/ids.js';
 import { shareOut, type Piece } from '../../../src/lanes/share-out.js';
 
-const ROOM = { pieces: 100, bytes: 1_000_000, overheadBytes: 1_000 };
+const ROOM = { pieces: 100, bytes: 1_000_000, authors: 3, overheadBytes: 1_000 };
 const free = (): number => 0;
 
 function queue(length: number, bytes: number, authors: readonly ServerName[] = []): readonly Piece[] {
@@ -37,6 +37,11 @@ describe('A batch filled from many rooms', () => {
     const priceOf = (): number => 600_000;
     expect(shareOut([queue(10, 10, [third]), queue(10, 10, [third])], ROOM, priceOf)).to.deep.equal([10, 10]);
     expect(shareOut([queue(1, 10, [third]), queue(1, 10, [parseServerName('d.example')])], ROOM, priceOf)).to.deep.equal([1, 0]);
+  });
+
+  it('holds words of so many third servers as it has room for keys', () => {
+    const by = (...names: readonly string[]): readonly Piece[] => names.map((name) => ({ bytes: 10, authors: [parseServerName(`${name}.example`)] }));
+    expect(shareOut([by('c', 'd', 'c'), by('e', 'f')], ROOM, free)).to.deep.equal([3, 1]);
   });
 
   it('is empty when nothing is due', () => {

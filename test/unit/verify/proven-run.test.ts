@@ -66,6 +66,14 @@ describe('a proven run', () => {
     expect(entries[1]?.refusal).to.be.instanceOf(GatewayError);
   });
 
+  it('is not taken at all while an author\'s keys cannot be looked at', async () => {
+    const placed = () => async () => {
+      throw new GatewayError('SW_RATE_LIMIT_EXCEEDED', 'later');
+    };
+    const word = new HomeWord({ keyFor: async () => admitPublicKey(home.publicKey) }, { placed }, { nowMs: () => NOW_MS });
+    expect(await outcome(() => word.verifyRun(ctx, runOf(home), server, new Map()))).to.equal('SW_RATE_LIMIT_EXCEEDED');
+  });
+
   it('is refused when its head is signed by another key', async () => {
     expect(await outcome(() => wordUnder(key('a.example'), guest).verifyRun(ctx, runOf(home), server, new Map()))).to.equal('SW_FED_HEAD_INVALID');
   });
