@@ -33,6 +33,7 @@ const SCHEMA_BOUNDS: readonly (readonly [file: string, member: string, keyword: 
   ['foreign-invite', 'reason', 'maxLength', LIMITS.reasonCharsMax],
   ['reaction', 'emoji', 'maxLength', LIMITS.emojiCharsMax],
   ['new-bridge', 'name', 'maxLength', LIMITS.nameCharsMax],
+  ['delivery', 'answer', 'maxLength', LIMITS.bridgeAnswerBytesMax],
   ['delivery', 'tries', 'maxItems', LIMITS.deliveryTriesMax],
   ['bridge-detail', 'waiting', 'maximum', LIMITS.bridgeWaitingMax],
   ['rotate-secret', 'grace_seconds', 'maximum', LIMITS.bridgeGraceMaxMs / 1000],

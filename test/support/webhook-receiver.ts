@@ -9,7 +9,7 @@ export interface ReceivedPost {
 
 export interface ScriptedAnswer {
   readonly status: number;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
   /** How long it thinks before it answers. */
   readonly afterMs?: number;

@@ -76,6 +76,9 @@ export interface DeliveryView {
   readonly last_duration_ms: number | null;
   /** The last ones, the newest at the end. */
   readonly tries: readonly DeliveryTryView[];
+  /** The beginning of the last one, as text. */
+  readonly answer: string | null;
+  readonly maybe_twice: boolean;
   readonly next_attempt_at: string | null;
   readonly external_id: string | null;
   readonly updated_at: string;

@@ -43,10 +43,17 @@ export function deliveryView(row: DeliveryRow): DeliveryView {
     last_error: row.last_error,
     last_duration_ms: row.last_ms,
     tries: row.tries.map(({ at, status, error, ms }) => ({ at: iso(at), status, error, duration_ms: ms })),
+    answer: row.answer === null ? null : asText(row.answer),
+    maybe_twice: row.maybe_twice,
     next_attempt_at: row.state === 'waiting' ? orNull(row.next_attempt_at) : null,
     external_id: row.external_id,
     updated_at: iso(row.updated_at),
   };
+}
+
+/** A stranger wrote it, and a terminal may show it. */
+function asText(answer: Buffer): string {
+  return answer.toString('utf8').replace(/[^\P{Cc}\t\n\r]/gu, '\uFFFD');
 }
 
 function orNull(ms: number | null | undefined): string | null {

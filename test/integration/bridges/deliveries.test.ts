@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { NewBridgeView } from '../../../src/flows/api/bridges-admin.js';
+import type { DeliveryView, NewBridgeView } from '../../../src/flows/api/bridges-admin.js';
 import type { Caller } from '../../../src/kernel/caller.js';
 import { parseEventId, type RoomId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
@@ -41,6 +41,8 @@ describe('What an administrator sees of what a bridge', function () {
   const turn = (): ReturnType<BridgeWorld['turn']> => world.turn(alice.ctx, bridge.bridge_id);
   const view = (): ReturnType<BridgeWorld['admin']['get']> => world.admin.get(alice, world.idOf(bridge));
   const listed = async (): ReturnType<BridgeWorld['admin']['deliveries']> => world.admin.deliveries(alice, world.idOf(bridge), { state: null, limit: 50, offset: 0 });
+
+  const delivery = async (event: string): Promise<DeliveryView | undefined> => (await listed()).items.find(({ event_id: id }) => id === event);
 
   describe('has yet to tell', () => {
     it('is counted while the bridge is paused, so that the administrator knows what resuming would tell or leave out', async () => {
@@ -127,13 +129,43 @@ describe('What an administrator sees of what a bridge', function () {
       expect((await listed()).items[0]?.tries).to.have.length(1);
     });
 
+    it('has the beginning of the last answer, as text that a terminal may show', async () => {
+      receiver.answer = () => ({ status: 500, body: 'out of order' });
+      const said = await world.say(alice, room, 'one');
+      await turn();
+      expect((await delivery(said.id))?.answer).to.equal('out of order');
+      receiver.answer = () => ({ status: 200, body: Buffer.concat([Buffer.from('ok\n\t\u001b[31mred\u0000\u009b'), Buffer.from([0xc3, 0x28]), Buffer.alloc(20_000, 'é')]) });
+      clock.advance(3_000);
+      await turn();
+      const answer = (await delivery(said.id))?.answer ?? '';
+      expect(answer.slice(0, 17)).to.equal('ok\n\t\uFFFD[31mred\uFFFD\uFFFD\uFFFD(é');
+      expect(Buffer.byteLength(answer.replaceAll('\uFFFD', '?'))).to.be.within(16_000, LIMITS.bridgeAnswerBytesMax);
+    });
+
+    it('has no answer where nobody answered', async () => {
+      await receiver.stop();
+      const said = await world.say(alice, room, 'one');
+      await turn();
+      expect(await delivery(said.id)).to.include({ answer: null, last_error: 'egress_connect' });
+    });
+
+    it('may be there twice, if nobody knows what came of the post before', async () => {
+      const [first, second] = [await world.say(alice, room, 'one'), await world.say(alice, room, 'two')];
+      await database.asOwner('insert into bridge_intents (tenant_id, bridge_id, event_id, opened_at) values ($1, $2, $3, 1)', [alice.ctx.tenantId, bridge.bridge_id, first.id]);
+      await turn();
+      expect((await delivery(first.id))?.maybe_twice).to.equal(true);
+      expect((await delivery(second.id))?.maybe_twice).to.equal(false);
+    });
+
     it('leaves nothing of an erased event in what was delivered but the times and outcomes of its tries', async () => {
       receiver.answer = ({ raw }) => ({ status: 200, body: raw.toString() });
       const said = await world.say(alice, room, 'marker-4712');
       await turn();
+      expect((await delivery(said.id))?.answer).to.include('marker-4712');
       await world.messages.redact(alice, room, parseEventId(said.id), null);
-      const row = (await listed()).items.find(({ event_id: id }) => id === said.id);
+      const row = await delivery(said.id);
       expect(row?.tries.map(({ status }) => status)).to.deep.equal([200]);
+      expect(row?.answer).to.equal(null);
       expect(JSON.stringify(row)).not.to.include('marker-4712');
     });
   });
