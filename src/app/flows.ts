@@ -11,6 +11,7 @@ import { ApplyRun } from '../flows/federation/apply-run.js';
 import { DismissPeers } from '../flows/federation/dismiss-peers.js';
 import { FederationAdmin } from '../flows/federation/federation-admin.js';
 import { PullBackfill } from '../flows/federation/pull-backfill.js';
+import { OneLog } from '../flows/federation/one-log.js';
 import { ReceiveSend } from '../flows/federation/receive-send.js';
 import { RefreshProfile } from '../flows/federation/refresh-profile.js';
 import { TakeInvitation } from '../flows/federation/take-invitation.js';
@@ -144,7 +145,7 @@ export function composeFederation(parts: FlowParts, core: Core, { views, knownPe
     takeRun,
     takeStart: new TakeStart(taking),
     takeInvitation: new TakeInvitation(taking),
-    takeSubmissions: new TakeSubmissions(taking),
+    takeSubmissions: new TakeSubmissions({ ...taking, oneLog: new OneLog(taking) }),
   });
   const refreshProfile = new RefreshProfile(store, peering.directory, peering.client, contract);
   return {

@@ -19,6 +19,8 @@ export interface Outcome {
   readonly more: boolean;
   /** A code for an administrator's eyes. */
   readonly alarm?: string;
+  /** A code for the authors of what waits: the home takes nothing of this room until somebody decides. */
+  readonly waiting?: string;
 }
 
 export interface ReadingAid {
@@ -126,15 +128,22 @@ function readSubmissions({ lane, rows }: SubmitWork, sent: number, results: read
   for (const [index, entry] of rows.slice(0, sent).entries()) {
     const result = results[index];
     if (result?.status === 'accepted' || result?.status === 'duplicate') accepted = true;
-    else if (result?.status === 'refused' && !result.retryable) refusals.push({ entry, code: result.code });
+    else if (result?.status === 'refused' && !result.retryable && result.code !== 'SW_FED_CHAIN_FORK') refusals.push({ entry, code: result.code });
     else {
-      const waits = rested({ ...lane, cursor }, result, aid);
+      const waits = untaken({ ...lane, cursor }, result, aid);
       return { ...waits, refusals, ...(waits.move === undefined ? {} : { move: { ...waits.move, ...(accepted ? { acceptedAt: aid.nowMs } : {}) } }) };
     }
     cursor = Math.max(cursor, entry.stream_position);
   }
   const move = moved(lane, { cursor, ...(accepted || lane.overdue ? { acceptedAt: aid.nowMs } : {}) });
   return { move, refusals, more: true };
+}
+
+/** Of two logs under one name the home is not to judge what our people said: it waits until it is known which one holds. */
+function untaken(lane: LaneRow, result: Result, aid: ReadingAid): Outcome {
+  const outcome = refusedRun(lane, result, aid);
+  const forked = result?.status === 'refused' && (result.code === 'SW_FED_CHAIN_FORK' || result.code === 'SW_FED_LANE_FROZEN');
+  return forked ? { ...outcome, waiting: result.code } : outcome;
 }
 
 function readDecline(invitation: InvitationRow, result: Result): Outcome {

@@ -22,7 +22,8 @@ export interface TurnFacts {
 export function writesOf(ctx: TenantContext, facts: TurnFacts, onRefused: OnRefused): Pick<Turn, 'before' | 'after'> {
   const { consumerId, peer, work, outcomes, failureCode, nowMs } = facts;
   const refusals = [...work.hopeless, ...outcomes.flatMap((outcome) => outcome.refusals)];
-  const roomIds = [...new Set(refusals.map(({ entry }) => entry.room_id))].sort();
+  const waiting = outcomes.flatMap(({ move, waiting: code }) => (move === undefined || code === undefined ? [] : [{ roomId: move.roomId, code }]));
+  const roomIds = [...new Set([...refusals.map(({ entry }) => entry.room_id), ...waiting.map(({ roomId }) => roomId)])].sort();
   return {
     async before(repositories) {
       for (const roomId of roomIds) await repositories.rooms.lock(ctx, roomId);
@@ -36,6 +37,7 @@ export function writesOf(ctx: TenantContext, facts: TurnFacts, onRefused: OnRefu
       if (failureCode !== undefined) await peers.failed(ctx, peer, failureCode, nowMs);
       else if (outcomes.length > 0) await peers.seen(ctx, peer, nowMs);
       await log.refusePending(ctx, refusals.map(({ entry, code }) => ({ eventId: entry.event_id, reason: code })));
+      for (const { roomId, code } of waiting) await log.tellWaiting(ctx, roomId, code);
     },
   };
 }

@@ -121,6 +121,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'LanesRepository.listOfPeers': ({ lanes }, ctx) => lanes.listOfPeers(ctx, IDS.room),
   'LanesRepository.end': ({ lanes }, ctx) => lanes.end(ctx, IDS.room, IDS.peerConsumer, 3),
   'LanesRepository.change': ({ lanes }, ctx) => lanes.change(ctx, IDS.room, IDS.peerConsumer, { cursor: 3 }),
+  'LanesRepository.freeze': ({ lanes }, ctx) => lanes.freeze(ctx, IDS.room, IDS.peerConsumer, 'new'),
   'LanesRepository.close': ({ lanes }, ctx) => lanes.close(ctx, IDS.mirror, IDS.peerConsumer),
   'LanesRepository.due': ({ lanes }, ctx) => lanes.due(ctx, IDS.peerConsumer, SEARCH),
   'LanesRepository.submitting': ({ lanes }, ctx) => lanes.submitting(ctx, IDS.peerConsumer, SEARCH, 10),

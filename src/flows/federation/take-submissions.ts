@@ -1,36 +1,27 @@
 import { GatewayError } from '../../kernel/errors.js';
 import { EVENT_TYPES, isStateType } from '../../kernel/events.js';
-import { roomIdOf, serverOf, type LogName, type RoomId } from '../../kernel/ids.js';
-import { LIMITS } from '../../kernel/limits.js';
-import type { Clock, Log, Meter } from '../../kernel/ports.js';
+import { roomIdOf, serverOf, type LogName } from '../../kernel/ids.js';
+import type { Clock } from '../../kernel/ports.js';
 import { checkOriginTime, type UnverifiedEvent } from '../../protocol/event.js';
 import { refused, type ItemResult } from '../../protocol/send-answer.js';
-import { BriefMemory } from '../../store/cache/brief-memory.js';
-import type { Store } from '../../store/store.js';
 import type { EventKeys } from '../../verify/event-keys.js';
 import type { ProvenRequest } from '../../verify/peer-request.js';
 import { verifyEvent, type ProvenEvent } from '../../verify/proven-event.js';
 import type { Placed, PlaceEvent } from '../place-event.js';
+import type { OneLog } from './one-log.js';
 
 export interface TakeSubmissionsDeps {
-  readonly store: Pick<Store, 'read'>;
+  readonly oneLog: Pick<OneLog, 'require'>;
   readonly placeEvent: Pick<PlaceEvent, 'run' | 'runInOrder'>;
   readonly eventKeys: Pick<EventKeys, 'submitted'>;
-  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
-  readonly log: Pick<Log, 'warn'>;
-  readonly meter: Pick<Meter, 'count'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
 }
 
 type Verdict = { readonly proven: ProvenEvent } | { readonly refusal: GatewayError };
 
 /** Events of a peer's people for rooms that we host: each judged by itself, placed in the order they came. */
 export class TakeSubmissions {
-  /** Places of our logs that a peer has named rightly: a place never gets another hash. */
-  readonly #agreed: BriefMemory<true>;
-
-  constructor(private readonly deps: TakeSubmissionsDeps) {
-    this.#agreed = new BriefMemory(LIMITS.seenAgreedMax, LIMITS.seenAgreedMs, deps.clock);
-  }
+  constructor(private readonly deps: TakeSubmissionsDeps) {}
 
   /** One result per event, in order. After a refusal that may pass, later events of the same room wait. */
   async run(request: ProvenRequest, events: readonly UnverifiedEvent[]): Promise<readonly ItemResult[]> {
@@ -76,30 +67,13 @@ export class TakeSubmissions {
     const events = verdicts.flatMap((verdict) => (verdict !== undefined && 'proven' in verdict ? [verdict.proven] : []));
     try {
       const roomId = roomIdOf(first.proven.event.room);
-      await this.#checkSeen(request, roomId, events);
+      await this.deps.oneLog.require(request, roomId, events);
       const placed = await this.deps.placeEvent.runInOrder(request.ctx, roomId, events);
       return placed.map((one, index) => resultOf(one, events[index]));
     } catch (error) {
       if (error instanceof GatewayError) return events.map(() => refused(error));
       throw error;
     }
-  }
-
-  /** A server that saw another log than ours under this name: one of us was restored from a backup, or lies. */
-  async #checkSeen({ ctx, origin }: ProvenRequest, roomId: RoomId, events: readonly ProvenEvent[]): Promise<void> {
-    const seen = events.map(({ event }) => event.seen).reduce((one, other) => (other.seq > one.seq ? other : one));
-    if (seen.seq === 0) return;
-    const agreed = await this.#agreed.get(`${ctx.tenantId} ${roomId} ${seen.seq} ${seen.hash}`, async () => {
-      const row = await this.deps.store.read(ctx, ({ log }) => log.at(ctx, roomId, seen.seq));
-      return row?.chain_hash.toString('hex') === seen.hash ? true : undefined;
-    });
-    if (agreed === true) return;
-    // A stranger to the room learns nothing of it: the refusal of who may not speak comes first.
-    const present = await this.deps.store.read(ctx, ({ members }) => members.countOfServer(ctx, roomId, origin, ['join']));
-    if (present === 0) return;
-    this.deps.meter.count('fed_alarms_total', { kind: 'seen' });
-    this.deps.log.warn({ tenantId: ctx.tenantId, peer: origin, roomId, seenSeq: seen.seq }, 'a peer has seen another log than ours');
-    throw new GatewayError('SW_FED_CHAIN_FORK', `seen ${seen.seq}`);
   }
 }
 

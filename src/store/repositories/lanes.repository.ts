@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../kernel/errors.js';
 import type { LogName, RoomId } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
@@ -40,6 +41,9 @@ export interface DueLane extends LaneRow {
   readonly head_seq: number;
   readonly head_hash: Buffer;
 }
+
+/** Why a lane is frozen whose two ends hold different logs under one name. */
+export const FORKED: ErrorCode = 'SW_FED_CHAIN_FORK';
 
 /** A room of a foreign home in which own events wait; `cursor` is the stream position up to which it has accepted them. */
 export interface SubmittingLane extends LaneRow {
@@ -123,6 +127,16 @@ export class LanesRepository {
     await this.tx.rows(q('lanes').where({ tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId }).update(change));
   }
 
+  /** For a fork, with what the peer signed. False: it was frozen for one before, and keeps the first proof. */
+  async freeze(ctx: TenantContext, roomId: RoomId, consumerId: string, proof: string): Promise<boolean> {
+    const rows = await this.tx.prepared(
+      'lane_freeze',
+      'update lanes set frozen = $4, proof = $5 where tenant_id = $1 and room_id = $2 and consumer_id = $3 and frozen is distinct from $4 returning 1',
+      [ctx.tenantId, roomId, consumerId, FORKED, proof],
+    );
+    return rows.length > 0;
+  }
+
   /** The consumer has nothing more to do with the room. */
   async close(ctx: TenantContext, roomId: RoomId, consumerId: string): Promise<void> {
     await this.tx.rows(q('lanes').where({ tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId }).delete());
@@ -169,15 +183,15 @@ export class LanesRepository {
     return rows.map((row) => row.room_id);
   }
 
-  /** With what code the last attempt to reach the home of a room failed, if it did. */
+  /** Why what is said in a room does not get to its home: its lane is frozen, or the last attempt failed. */
   async failureOfHome(ctx: TenantContext, roomId: RoomId): Promise<string | undefined> {
-    const rows = await this.tx.prepared<{ last_error: string }>(
+    const rows = await this.tx.prepared<{ code: string }>(
       'lanes_failure_of_home',
-      `select c.last_error from lanes l join consumers c on c.tenant_id = l.tenant_id and c.consumer_id = l.consumer_id
-       where l.tenant_id = $1 and l.room_id = $2 and l.mode = 'submit' and c.attempts > 0 and c.last_error is not null`,
+      `select coalesce(l.frozen, c.last_error) as code from lanes l join consumers c on c.tenant_id = l.tenant_id and c.consumer_id = l.consumer_id
+       where l.tenant_id = $1 and l.room_id = $2 and l.mode = 'submit' and (l.frozen is not null or (c.attempts > 0 and c.last_error is not null))`,
       [ctx.tenantId, roomId],
     );
-    return rows[0]?.last_error;
+    return rows[0]?.code;
   }
 
   /** When something of a consumer comes up by itself: the end of a rest, or the time to offer accepted submissions again. */

@@ -131,9 +131,43 @@ describe('an event that m.example submits to a.example', function () {
     expect(await submit(mallory.event(log, { origin_ts: Date.now() - 86_400_000 }))).to.deep.equal({ status: 'accepted' });
   });
 
-  it('that claims to have seen another log than ours is refused', async () => {
-    await refusedAs('SW_FED_CHAIN_FORK', mallory.event(log, { seen: { seq: 1, hash: 'a'.repeat(64) } }), 'another hash');
-    await refusedAs('SW_FED_CHAIN_FORK', mallory.event(log, { seen: { seq: 9_999, hash: 'a'.repeat(64) } }), 'a place that is not there');
+  it('that has seen another log than ours is refused, and freezes what is between its server and us in that room, and nothing else', async () => {
+    const [forked, beyond] = [await federatedRoom(alice, { room_type: 'public', is_public: true, name: 'Forked' }), await federatedRoom(alice, { room_type: 'public', is_public: true, name: 'Beyond' })];
+    const others = { seq: 1, hash: 'a'.repeat(64) };
+    const lanes = async (id: string): Promise<object> =>
+      (await a.ask<{ peers: { frozen: string | null; proof: string | null }[] }>('admin', 'GET', `/v1/admin/rooms/${id}/federation`)).peers.map(({ frozen, proof }) => ({ frozen, proof }));
+    const OPEN = { frozen: null, proof: null };
+    for (const { room_alias: alias } of [forked, beyond]) expect(await submit(mallory.membership(alias, 'join'))).to.deep.equal({ status: 'accepted' });
+    const alias = forked.room_alias;
+    await eventually(async () => mallory.items('log', alias).length > 0, PATIENCE_MS);
+
+    const [header, , signature] = mallory.event(alias).split('.');
+    const [, payload] = mallory.event(alias, { seen: others }).split('.');
+    expect(await submit([header, payload, signature].join('.'))).to.include({ code: 'SW_FED_EVENT_SIGNATURE' });
+    expect(await submit(mallory.event(alias, { seen: others, sender: '@nina:n.example', origin: 'n.example' }, nina.fake.current))).to.include({ code: 'SW_FED_ORIGIN_MISMATCH' });
+    expect(await lanes(forked.id), 'not its own word').to.deep.equal([OPEN]);
+
+    expect(await submit(mallory.event(alias))).to.deep.equal({ status: 'accepted' });
+    const proof = mallory.event(alias, { seen: others });
+    const together = await mallory.results(a, [{ kind: 'event', event: mallory.event(alias) }, { kind: 'event', event: proof }]);
+    for (const result of together) expect(result).to.include({ status: 'refused', code: 'SW_FED_CHAIN_FORK', retryable: false });
+    expect(await lanes(forked.id)).to.deep.equal([{ frozen: 'SW_FED_CHAIN_FORK', proof }]);
+    await refusedAs('SW_FED_LANE_FROZEN', mallory.event(alias, { seen: { ...others, seq: 2 } }), 'the same again');
+    await refusedAs('SW_FED_LANE_FROZEN', mallory.event(alias), 'and what contradicts nothing');
+    expect(await lanes(forked.id), 'the first proof stays').to.deep.equal([{ frozen: 'SW_FED_CHAIN_FORK', proof }]);
+    const sent = mallory.items('log', alias).length;
+
+    expect([await lanes(beyond.id), await submit(mallory.event(beyond.room_alias))], 'its other rooms').to.deep.equal([[OPEN], { status: 'accepted' }]);
+    expect(await submit(mallory.event(beyond.room_alias, { seen: { ...others, seq: 9_999 } })), 'a place that is not there').to.include({ code: 'SW_FED_CHAIN_FORK' });
+    await alice.says(forked.id, 'not for mallory');
+    await alice.says(room.id, 'for mallory');
+    await eventually(async () => mallory.items('log', log).some((run) => run.entries.some((entry) => 'event' in entry && contentOf(entry.event)['body'] === 'for mallory')), PATIENCE_MS);
+    expect(mallory.items('log', alias)).to.have.length(sent);
+
+    await alice.do('POST', `/v1/rooms/${forked.id}/kick`, { fqid: MALLORY });
+    expect(await submit(mallory.membership(alias, 'join')), 'let in anew').to.deep.equal({ status: 'accepted' });
+    expect(await lanes(forked.id)).to.deep.equal([OPEN]);
+    await eventually(async () => (await submit(mallory.event(alias))).status === 'accepted', PATIENCE_MS);
   });
 
   it('that edits or redacts what another said is refused', async () => {

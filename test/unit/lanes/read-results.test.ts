@@ -1,14 +1,15 @@
 import { expect } from 'chai';
-import { logNameOf, parseRoomId, parseServerName } from '../../../src/kernel/ids.js';
+import { logNameOf, parseEventId, parseFqid, parseRoomId, parseServerName, parseWireEventId } from '../../../src/kernel/ids.js';
 import type { Parcel } from '../../../src/lanes/build-batch.js';
 import type { CheckedResult } from '../../../src/lanes/check-receipts.js';
-import type { Reach } from '../../../src/lanes/peer-work.js';
+import type { Reach, Submission, Work } from '../../../src/lanes/peer-work.js';
 import { readResults, type Outcome, type ReadingAid } from '../../../src/lanes/read-results.js';
 import type { WireItem } from '../../../src/protocol/send.js';
 import type { PlacedEntryRow } from '../../../src/store/repositories/entry-row.js';
 import type { DueLane } from '../../../src/store/repositories/lanes.repository.js';
 
 const ROOM = parseRoomId('room-00000000-0000-4000-8000-000000000001');
+const B = parseServerName('b.example');
 const NOW_MS = 1_000_000;
 
 const LANE: DueLane = {
@@ -100,5 +101,39 @@ describe('The answer of a mirror', () => {
       expect(move).to.include({ cursor: 7, refusedTimes: 0 });
       expect(move).not.to.have.property('mode');
     });
+  });
+});
+
+describe('The answer of a home to what our people said', () => {
+  const entry = (position: number): Submission => ({
+    stream_position: position, room_id: ROOM, seq: null, at: null, event_id: parseEventId(`evt-00000000-0000-4000-8000-00000000000${position}`), origin: B, wire_id: parseWireEventId(ROOM.slice(5)),
+    event_type: 'swp.room.message', sender: parseFqid('@bob:b.example'), sender_id: null, foreign_origin: null, target: null, event_hash: Buffer.alloc(32), dedupe_hash: Buffer.alloc(32), chain_hash: null,
+    jws: 'signed', content: null, relates_to: null, via: [], state: 'pending', reason: null, redacted_by: null, origin_ts: 1, created_at: 1,
+  });
+  const submitted = (...results: readonly CheckedResult[]): Outcome => {
+    const rows = results.map((_, index) => entry(index + 1));
+    const work: Work = { kind: 'submit', lane: { ...LANE, mode: 'submit', cursor: 0, overdue: false }, rows };
+    const items = rows.map(({ jws: event }) => ({ kind: 'event' as const, event }));
+    return readResults({ work, items, rows }, results, aidWith(HELD));
+  };
+  const refused = (code: string, retryable: boolean): CheckedResult => ({ status: 'refused', code, message: 'No.', retryable });
+
+  it('that it has another log refuses nothing and stops the lane after what it took, and authors are told', () => {
+    const outcome = submitted({ status: 'accepted' }, refused('SW_FED_CHAIN_FORK', false), refused('SW_FED_CHAIN_FORK', false));
+    expect(outcome).to.deep.include({ refusals: [], more: false, alarm: 'SW_FED_CHAIN_FORK', waiting: 'SW_FED_CHAIN_FORK' });
+    expect(outcome.move).to.include({ frozen: 'SW_FED_CHAIN_FORK', cursor: 1, acceptedAt: NOW_MS });
+  });
+
+  it('that the room is frozen there lets the lane rest, and authors are told', () => {
+    const outcome = submitted(refused('SW_FED_LANE_FROZEN', true));
+    expect(outcome).to.deep.include({ refusals: [], waiting: 'SW_FED_LANE_FROZEN' });
+    expect(outcome.move).to.include({ cursor: 0, refusedTimes: 1 }).and.not.have.property('frozen');
+  });
+
+  it('that is a refusal for good goes to its author, and the others go on', () => {
+    const outcome = submitted(refused('SW_NOT_MEMBER', false), { status: 'accepted' });
+    expect(outcome.refusals.map(({ code }) => code)).to.deep.equal(['SW_NOT_MEMBER']);
+    expect(outcome).not.to.have.property('waiting');
+    expect(outcome.move).to.include({ cursor: 2 });
   });
 });

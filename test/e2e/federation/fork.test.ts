@@ -1,0 +1,69 @@
+import { expect } from 'chai';
+import { eventually, federatedPair, sharedRoom, type Gateway } from '../../support/gateway.js';
+
+interface Said {
+  readonly id: string;
+  readonly content: { readonly body?: string };
+  readonly delivery?: { readonly state: string; readonly code?: string };
+}
+
+interface View {
+  readonly frozen: string | null;
+  readonly proof: string | null;
+  readonly head: { readonly seq: number; readonly hash: string };
+  readonly peers: readonly { readonly server_name: string; readonly carries: string; readonly frozen: string | null; readonly proof: string | null }[];
+}
+
+interface Signed {
+  readonly room: string;
+  readonly seq: number;
+  readonly hash: string;
+  readonly seen: { readonly seq: number; readonly hash: string };
+}
+
+describe('two logs under one name', function () {
+  this.timeout(90_000);
+  let a: Gateway;
+  let b: Gateway;
+
+  before(async () => {
+    [a, b] = await federatedPair();
+  });
+  after(async () => {
+    await Promise.all([a.end(), b.end()]);
+  });
+
+  type Room = Awaited<ReturnType<typeof sharedRoom>>;
+  const say = (gateway: Gateway, who: string, room: string, body: string): Promise<Said> => gateway.ask<Said>(who, 'POST', `/v1/rooms/${room}/send`, { content: { msgtype: 'swp.text', body } });
+  const last = async (room: Room, count: number): Promise<readonly Said[]> => (await b.ask<Said[]>('bob', 'GET', `/v1/rooms/${room.away}/messages?limit=${count}`)).reverse();
+  const view = (gateway: Gateway, room: string): Promise<View> => gateway.ask<View>('admin', 'GET', `/v1/admin/rooms/${room}/federation`);
+  const signed = (jws: string | null | undefined): Signed => JSON.parse(Buffer.from(jws?.split('.')[1] ?? '', 'base64url').toString('utf8')) as Signed;
+
+  /** A room in which both have heard a word that the home no longer knows, as after a restore from yesterday's backup. */
+  async function restored(): Promise<Room> {
+    const room = await sharedRoom(a, b);
+    const { head } = await view(a, room.home);
+    await say(a, 'admin', room.home, 'forgotten by its home');
+    await eventually(async () => (await last(room, 1))[0]?.content.body === 'forgotten by its home');
+    await a.stop();
+    await a.database.asOwner('delete from entries where room_id = $1 and seq > $2', [room.home, head.seq]);
+    await a.database.asOwner('update rooms r set head_seq = e.seq, head_at = e.at, head_hash = e.chain_hash from entries e where r.room_id = $1 and e.room_id = r.room_id and e.seq = $2', [room.home, head.seq]);
+    await a.database.asOwner('update lanes set cursor = $2, receipt = null, receipt_hash = null, receipt_jws = null where room_id = $1', [room.home, head.seq]);
+    await a.start();
+    return room;
+  }
+
+  it('cost nobody their words: what waits for a home that forgot its log goes on waiting, and says why', async () => {
+    const room = await restored();
+    const { head } = await view(b, room.away);
+    await say(b, 'bob', room.away, 'kept');
+    await eventually(async () => (await last(room, 1))[0]?.delivery?.code, 30_000);
+    await say(b, 'bob', room.away, 'kept too');
+    const waiting = { state: 'pending', code: 'SW_FED_CHAIN_FORK' };
+    expect((await last(room, 2)).map(({ content, delivery }) => [content.body, delivery])).to.deep.equal([['kept', waiting], ['kept too', waiting]]);
+
+    const [home, away] = [(await view(a, room.home)).peers[0], (await view(b, room.away)).peers[0]];
+    expect([home?.frozen, away?.frozen, away?.carries]).to.deep.equal(['SW_FED_CHAIN_FORK', 'SW_FED_CHAIN_FORK', 'submissions']);
+    expect(signed(home?.proof).seen).to.deep.equal(head);
+  });
+});
