@@ -7,56 +7,9 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PLANS, specsOf, type Plan } from './support/plans.js';
 import { environmentOf } from './support/run-environment.js';
 import { addUp, floorOf, judge, type Tally } from './support/tally.js';
-
-interface Plan {
-  readonly about: string;
-  /** Folders of test/; each group is a run of mocha, all at the same time. */
-  readonly groups: readonly (readonly string[])[];
-  /** What nothing in asks for what this plan runs on, as patterns below test/. */
-  readonly without?: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly minutesMax: number;
-}
-
-const PURE = ['architecture', 'conformance', 'unit'];
-const PARTS = ['integration'];
-const WHOLE = ['e2e'];
-const APART = ['isolation'];
-const SERVICELESS = ['integration/egress/**', 'integration/http/**', 'integration/scaigrid/**', 'integration/store/embedded.test.ts'];
-
-const PLANS: Readonly<Record<string, Plan>> = {
-  unit: { about: 'nothing but this process', groups: [PURE], env: {}, minutesMax: 4 },
-  embedded: {
-    about: 'embedded PostgreSQL, in-process cache and streams; redis-server and nats-server of its own if on the PATH',
-    // About as long as one another.
-    groups: [PARTS, WHOLE, [...PURE, ...APART, 'kill']],
-    env: { SCAIWAVE_TEST_STACK: 'embedded', SCAIWAVE_TEST_KILLS: '3' },
-    minutesMax: 16,
-  },
-  real: {
-    about: 'the services named by SCAIWAVE_TEST_*',
-    groups: [PARTS, WHOLE, APART],
-    without: SERVICELESS,
-    env: { SCAIWAVE_TEST_STACK: 'real' },
-    minutesMax: 16,
-  },
-  kill: {
-    about: 'embedded parts, killed 50 times, their services lost 50 times each, and away for long',
-    groups: [['kill', 'away']],
-    env: { SCAIWAVE_TEST_STACK: 'embedded', SCAIWAVE_TEST_KILLS: '50', SCAIWAVE_TEST_LOSSES: '50' },
-    minutesMax: 90,
-  },
-  'kill-real': {
-    about: 'PostgreSQL, Redis and NATS, with nodes that are killed 50 times',
-    groups: [['kill']],
-    env: { SCAIWAVE_TEST_STACK: 'real', SCAIWAVE_TEST_KILLS: '50' },
-    minutesMax: 40,
-  },
-  soak: { about: 'hours in minutes', groups: [['soak']], env: {}, minutesMax: 60 },
-  smoke: { about: 'npm start as people run it', groups: [['smoke'], ['newcomer']], env: {}, minutesMax: 12 },
-};
 
 async function run(name: string, plan: Plan): Promise<number> {
   const folder = reportFolder(name);
@@ -90,10 +43,7 @@ function reportFolder(name: string): string {
 }
 
 function mocha(folders: readonly string[], { without = [], minutesMax }: Plan, env: NodeJS.ProcessEnv): Promise<string> {
-  const specs = [
-    ...folders.map((folder) => `test/${folder}/**/*.test.ts`),
-    ...without.flatMap((pattern) => ['--ignore', `test/${pattern}`]),
-  ];
+  const specs = [...specsOf(folders), ...without.flatMap((pattern) => ['--ignore', `test/${pattern}`])];
   const strict = process.env['CI'] === undefined ? [] : ['--forbid-only', '--forbid-pending'];
   const args = ['--import=tsx', 'node_modules/mocha/bin/mocha.js', '--config', 'config/mocha.json', ...strict, ...specs];
   // A group of its own, so that what a hanging test started ends with it.

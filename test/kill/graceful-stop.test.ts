@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { killsWanted, between, pause, Siege } from '../support/siege.js';
-import { ranAgainst } from '../support/services.js';
+import { describeOnStack, ranAgainst } from '../support/services.js';
 
 const STOP_MS = 10_000;
 
-describe('nodes that are asked to stop while people talk', () => {
+describeOnStack('nodes that are asked to stop while people talk', () => {
   let siege: Siege;
 
   before(async function () {

@@ -1,12 +1,11 @@
 import { expect } from 'chai';
 import { between, killsWanted, pause, Siege } from '../support/siege.js';
-import { ranAgainst } from '../support/services.js';
-import { isRealStack } from '../support/node-storage.js';
+import { describeOnStack, isRealStack, ranAgainst } from '../support/services.js';
 
 /** Both at once now and then: neither may lean on the other's memory. */
 const BOTH_SHARE = 0.2;
 
-describe('nodes that are killed while people talk', () => {
+describeOnStack('nodes that are killed while people talk', () => {
   let siege: Siege;
 
   before(async function () {

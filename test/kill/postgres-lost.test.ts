@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { eventually } from '../support/gateway.js';
 import { tokenOf } from '../support/http-caller.js';
 import { processPair, type GatewayProcess } from '../support/gateway-process.js';
-import { embeddedStorage, isRealStack, type EmbeddedStorage } from '../support/node-storage.js';
+import { embeddedStorage, type EmbeddedStorage } from '../support/node-storage.js';
 import { OwnPostgres } from '../support/own-postgres.js';
-import { ranAgainst } from '../support/services.js';
+import { isRealStack, ranAgainst } from '../support/services.js';
 import { between, lossesWanted, pause, Siege } from '../support/siege.js';
 import { StreamClient } from '../support/stream-client.js';
 

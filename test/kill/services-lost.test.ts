@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { rmSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { isRealStack, type OwnServices } from '../support/node-storage.js';
-import { describeWithOwn, ranAgainst } from '../support/services.js';
+import type { OwnServices } from '../support/node-storage.js';
+import { describeWithOwn, isRealStack, ranAgainst } from '../support/services.js';
 import { between, lossesWanted, pause, Siege } from '../support/siege.js';
 
 /** What may be lost whole at any moment: caches and streams hold nothing that PostgreSQL does not. */

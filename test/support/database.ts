@@ -13,7 +13,7 @@ import { migrate } from '../../src/store/migrate.js';
 import { MIGRATIONS } from '../../src/store/migrations/index.js';
 import type { Migration } from '../../src/store/migrations/migration.js';
 import { roleNames, type RoleNames } from '../../src/store/roles.js';
-import { namedService, ranAgainst } from './services.js';
+import { isRealStack, namedService, ranAgainst } from './services.js';
 
 /** A database of one test file, cloned from one that was migrated once in this run. */
 export interface TestDatabase {
@@ -112,7 +112,7 @@ async function query<R extends pg.QueryResultRow>(url: string, sql: string, valu
 
 /** The server that was named, in the run that is meant for it; otherwise one of our own. */
 async function startServer(): Promise<TestServer> {
-  const lent = process.env['SCAIWAVE_TEST_STACK'] === 'real' ? namedService('postgres') : undefined;
+  const lent = isRealStack() ? namedService('postgres') : undefined;
   if (lent !== undefined) {
     ranAgainst('postgres', 'the server named by SCAIWAVE_TEST_DB_URL');
     return { superuser: (database) => withDatabase(lent, database), stop: async () => undefined };

@@ -1,7 +1,6 @@
 import { connect } from 'nats';
 import { taskStreamOf } from '../../src/streams/task-wire.js';
-import { isRealStack } from './node-storage.js';
-import { namedService, ranAgainst } from './services.js';
+import { isRealStack, namedService, ranAgainst } from './services.js';
 
 /** The cache and the streams of a node beside its database: those lent to the run of real services, else its own. */
 export interface LentServices {
@@ -22,11 +21,14 @@ export function lentServices(word: string): LentServices {
       ...(nats === undefined ? {} : { SCAIWAVE_NATS_URL: nats, SCAIWAVE_NATS_STREAM: word, SCAIWAVE_NATS_PREFIX: word }),
     },
     async remove() {
-      if (nats === undefined) return;
-      const connection = await connect({ servers: nats });
-      const manager = await connection.jetstreamManager();
-      for (const stream of [word, taskStreamOf(word)]) await manager.streams.delete(stream).catch(() => false);
-      await connection.close();
+      if (nats !== undefined) await forgetStreams(nats, word);
     },
   };
+}
+
+async function forgetStreams(nats: string, word: string): Promise<void> {
+  const connection = await connect({ servers: nats });
+  const manager = await connection.jetstreamManager();
+  for (const stream of [word, taskStreamOf(word)]) await manager.streams.delete(stream).catch(() => false);
+  await connection.close();
 }

@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freshDatabase, reachableFolder } from './database.js';
+import { lentServices, type LentServices } from './lent-services.js';
 import { ownNats, ownRedis, type OwnProcess } from './processes.js';
 import { ranAgainst } from './services.js';
 import { MASTER_KEY_FOR_TESTS } from './test-keys.js';
@@ -14,11 +15,6 @@ export interface NodeStorage {
   ownerUrl(): Promise<string>;
   /** After the node has ended. */
   remove(): Promise<void>;
-}
-
-/** The stack that the run is about. */
-export function isRealStack(): boolean {
-  return process.env['SCAIWAVE_TEST_STACK'] === 'real';
 }
 
 /** Nothing configured: the node brings its own PostgreSQL, cache and streams, in a folder of its own. */
@@ -66,26 +62,31 @@ export async function ownServices(): Promise<OwnServices> {
   return { redis, nats, remove: async () => void (await Promise.all([redis.remove(), nats.remove()])) };
 }
 
-/** A database of this run's PostgreSQL, beside cache and streams on `services`. Several nodes may share all three. */
-export async function serviceStorage(services: OwnServices): Promise<NodeStorage> {
+/** A database of this run's PostgreSQL, beside cache and streams on `services`, or on those that were lent. Several nodes may share all three. */
+export async function serviceStorage(services?: OwnServices): Promise<NodeStorage> {
   const database = await freshDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'scaiwave-test-'));
   await chmod(folder, 0o755);
   const word = `kill${randomUUID().slice(0, 8)}`;
+  const beside = services === undefined ? lentServices(word) : onOwn(services, word);
   return {
     env: {
       SCAIWAVE_DATA_DIR: folder,
       SCAIWAVE_DB_URL: database.appUrl,
       SCAIWAVE_MASTER_KEY: MASTER_KEY_FOR_TESTS,
-      SCAIWAVE_REDIS_URL: `redis://127.0.0.1:${services.redis.port}`,
-      SCAIWAVE_NATS_URL: `nats://127.0.0.1:${services.nats.port}`,
-      SCAIWAVE_NATS_STREAM: word,
-      SCAIWAVE_NATS_PREFIX: word,
+      ...beside.env,
     },
     ownerUrl: async () => database.ownerUrl,
     async remove() {
+      await beside.remove();
       await database.drop();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What was kept under the word goes with the servers. */
+function onOwn({ redis, nats }: OwnServices, word: string): LentServices {
+  const [redisUrl, natsUrl] = [`redis://127.0.0.1:${redis.port}`, `nats://127.0.0.1:${nats.port}`];
+  return { env: { SCAIWAVE_REDIS_URL: redisUrl, SCAIWAVE_NATS_URL: natsUrl, SCAIWAVE_NATS_STREAM: word, SCAIWAVE_NATS_PREFIX: word }, remove: async () => undefined };
 }

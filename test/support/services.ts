@@ -11,7 +11,15 @@ const NAMED: Readonly<Record<Service, string>> = {
   nats: 'SCAIWAVE_TEST_NATS_URL',
 };
 
+/** What a node has beside its database. */
+export const BESIDE: readonly Service[] = ['redis', 'nats'];
+
 const PROGRAM: Readonly<Record<Exclude<Service, 'postgres'>, string>> = { redis: 'redis-server', nats: 'nats-server' };
+
+/** The stack that the run is about. */
+export function isRealStack(): boolean {
+  return process.env['SCAIWAVE_TEST_STACK'] === 'real';
+}
 
 /** The address of a service that the caller lent to the tests; they keep to databases, keys and streams of their own. */
 export function namedService(service: Service): string | undefined {
@@ -37,7 +45,7 @@ export function describeWithOwn(service: Service, title: string, suite: (this: M
 
 /** A suite that uses what was lent, whole: only in the run on real services, and only with all of these. */
 export function describeLent(services: readonly Service[], title: string, suite: (this: Mocha.Suite) => void): void {
-  if (process.env['SCAIWAVE_TEST_STACK'] !== 'real') return note('not-run', `${title} (npm run test:real)`);
+  if (!isRealStack()) return note('not-run', `${title} (npm run test:real)`);
   const missing = services.find((service) => namedService(service) === undefined);
   if (missing === undefined) describe(title, suite);
   else absent(missing, title, `set ${NAMED[missing]}`);
@@ -48,6 +56,18 @@ export function describeWithPrograms(programs: readonly string[], title: string,
   const missing = programs.find((program) => !isOnPath(program));
   if (missing === undefined) describe(title, suite);
   else missed(process.env['CI'] !== undefined, title, missing, `put ${missing} on the PATH`);
+}
+
+/** A suite on whatever the run is about. Cache and streams of the real one are both lent, or both its own. */
+export function describeOnStack(title: string, suite: (this: Mocha.Suite) => void): void {
+  const missing = isRealStack() && !areLent(BESIDE) ? BESIDE.find((service) => !canStartOwn(service)) : undefined;
+  if (missing === undefined) describe(title, suite);
+  else absent(missing, title, `set ${NAMED[missing]}`);
+}
+
+/** True where all of them were lent. */
+export function areLent(services: readonly Service[]): boolean {
+  return services.every((service) => namedService(service) !== undefined);
 }
 
 function absent(service: Service, title: string, remedy: string): void {

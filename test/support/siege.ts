@@ -1,9 +1,10 @@
-import { embeddedStorage, isRealStack, ownServices, serviceStorage, type OwnServices } from './node-storage.js';
+import { embeddedStorage, ownServices, serviceStorage, type OwnServices } from './node-storage.js';
 import { eventually, sharedRoom } from './gateway.js';
 import { processPair, type GatewayProcess } from './gateway-process.js';
 import { Wanderer, Writer, type Acknowledged, type Trouble } from './load.js';
 import { raiseRates } from './raised-rates.js';
 import { counterFaults, faultsOf, isHealed, readLog } from './log-check.js';
+import { areLent, BESIDE, isRealStack } from './services.js';
 
 const HEAL_MS = 90_000;
 const FAULTS_SHOWN = 20;
@@ -32,7 +33,7 @@ export class Siege {
   /** On the stack of this run. */
   static async lay(): Promise<Siege> {
     if (!isRealStack()) return Siege.on(await processPair(embeddedStorage), undefined);
-    return Siege.onServices();
+    return areLent(BESIDE) ? Siege.on(await processPair(() => serviceStorage()), undefined) : Siege.onServices();
   }
 
   static async onServices(): Promise<Siege> {
