@@ -36,7 +36,7 @@ export const arrival: Bench = async ({ a, b, gunAtFloor, scripted }, { count, sc
 
 function figure(name: string, values: readonly number[], least: readonly number[]): Figure {
   const [p50, p99, floor] = [percentile(values, 50), percentile(values, 99), percentile(least, 50)];
-  const bound = 'round trips, one after another: request, append, wake, dispatch, claim, read, push, append there, follow';
+  const bound = 'not measured; on the way, one after another: request, append, wake, dispatch, claim, read, push, append there, follow';
   const note = 'one said message and then one signed event brought in, one after the other: two requests, two signatures, two commits';
   return { name, unit: 'ms (p50)', value: p50, p50Ms: p50, p99Ms: p99, floor, ofFloor: floor / p50, cpuUs: null, floorCpuUs: null, bound, note };
 }
