@@ -122,7 +122,7 @@ export class Invitations implements InvitationsApi {
 
   #newMirror(roomId: RoomId, { log_name, home, facts, inviter }: InvitationRow): Parameters<Repositories['rooms']['create']>[1] {
     return {
-      room_id: roomId, log_name, home, phase: 'joining', room_type: facts.type, visibility: 'private', read_role_slugs: [], history: 'invite',
+      room_id: roomId, log_name, home, phase: 'joining', room_type: facts.type, visibility: 'private', history: 'invite',
       name: facts.name, topic: facts.topic, creator: inviter, federated: true, dm_key: null, start_seq: 0, head_seq: 0, head_hash: genesis(),
       created_at: this.deps.clock.nowMs(),
     };

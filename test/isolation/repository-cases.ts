@@ -257,7 +257,7 @@ export const CASES: Readonly<Record<string, Ask>> = {
 
   'RoomsRepository.create': ({ rooms }, ctx) =>
     rooms.create(ctx, {
-      room_id: NEW.room, log_name: parseLogName(`!${NEW.room}:a.example`), home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', read_role_slugs: [], history: 'invite',
+      room_id: NEW.room, log_name: parseLogName(`!${NEW.room}:a.example`), home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', history: 'invite',
       name: 'new', topic: null, creator: IDS.fqid, dm_key: null, start_seq: 0, head_seq: 0, head_hash: HASH, created_at: 1,
     }),
   'RoomsRepository.find': ({ rooms }, ctx) => rooms.find(ctx, IDS.room),

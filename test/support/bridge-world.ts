@@ -46,7 +46,7 @@ import type { TestClock } from './test-clock.js';
 
 const TEST_ONLY_MASTER_KEY = Buffer.alloc(32, 9);
 const PLAIN: Omit<Founding, 'creator' | 'joined'> = {
-  type: 'group', visibility: 'private', readRoleSlugs: [], history: 'beginning', name: 'A room', topic: null, federated: false, dmKey: null, invited: [],
+  type: 'group', visibility: 'private', history: 'beginning', name: 'A room', topic: null, federated: false, dmKey: null, invited: [],
 };
 
 /** A native message as another system would send it. */

@@ -36,7 +36,7 @@ export class LaneWorld {
     const log = logNameOf(roomId, home);
     await this.store.transact(this.ctx, ({ rooms }) =>
       rooms.create(this.ctx, {
-        room_id: roomId, log_name: log, home, phase, room_type: 'group', visibility: 'private', read_role_slugs: [], history: 'invite',
+        room_id: roomId, log_name: log, home, phase, room_type: 'group', visibility: 'private', history: 'invite',
         name: 'A room', topic: null, creator: this.person(), dm_key: null, start_seq: 0, head_seq: 0, head_hash: genesis(), created_at: 1, federated: true,
       }),
     );

@@ -14,7 +14,6 @@ export interface Founding {
   readonly type: RoomType;
   readonly creator: Fqid;
   readonly visibility: Visibility;
-  readonly readRoleSlugs: readonly string[];
   readonly history: HistoryRule;
   readonly name: string | null;
   readonly topic: string | null;
@@ -71,7 +70,6 @@ export class FoundRoom {
       phase: 'hosted',
       room_type: founding.type,
       visibility: founding.visibility,
-      read_role_slugs: founding.readRoleSlugs,
       history: founding.history,
       name: founding.name,
       topic: founding.topic,

@@ -25,21 +25,21 @@ export interface RoomsDeps {
   readonly knownPeers: Pick<KnownPeers, 'meet'>;
 }
 
-const PLAIN = { visibility: 'private', readRoleSlugs: [], history: 'invite', name: null, topic: null, federated: false, dmKey: null, invited: [] } as const satisfies Partial<Founding>;
+const PLAIN = { visibility: 'private', history: 'invite', name: null, topic: null, federated: false, dmKey: null, invited: [] } as const satisfies Partial<Founding>;
 
-/** Rooms as a person makes, finds and changes them. */
+/** Rooms as a person makes, finds and changes them. What is not kept of them, and why: specs/decisions/0020-documented-not-served-here.md. */
 export class Rooms implements RoomsApi {
   constructor(private readonly deps: RoomsDeps) {}
 
   async create(caller: Caller, room: NewRoom): Promise<RoomView> {
     if (room.workspaceId !== null) throw new GatewayError('SW_BAD_REQUEST', 'workspace', { publicDetail: 'This node keeps no workspaces.' });
+    if (room.readRoleSlugs.length > 0) throw new GatewayError('SW_BAD_REQUEST', 'roles', { publicDetail: 'This node knows no roles of people: a restricted room is for those who are invited.' });
     const isPublic = room.isPublic || room.roomType === 'public';
     const roomId = await this.deps.foundRoom.run(caller.ctx, {
       ...PLAIN,
       type: room.roomType === 'group' && isPublic ? 'public' : room.roomType,
       creator: caller.fqid,
       visibility: room.visibility === 'restricted' ? 'restricted' : isPublic ? 'public' : 'private',
-      readRoleSlugs: room.readRoleSlugs,
       history: room.history,
       name: room.name,
       topic: room.topic,

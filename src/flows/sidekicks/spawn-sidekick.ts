@@ -159,7 +159,6 @@ function foundingOf({ fqid }: Caller, wish: NewSidekickTask, { agent, codename: 
     type: 'sidekick',
     creator: fqid,
     visibility: 'private',
-    readRoleSlugs: [],
     history: 'invite',
     name,
     topic: cutText(wish.task, LIMITS.topicCharsMax),

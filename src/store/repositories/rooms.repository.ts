@@ -17,7 +17,6 @@ export interface RoomRow {
   readonly phase: RoomPhase;
   readonly room_type: RoomType;
   readonly visibility: Visibility;
-  readonly read_role_slugs: readonly string[];
   readonly history: HistoryRule;
   readonly name: string | null;
   readonly topic: string | null;
@@ -117,7 +116,7 @@ export class RoomsRepository {
   constructor(private readonly tx: Tx) {}
 
   async create(ctx: TenantContext, room: NewRoom): Promise<void> {
-    await this.tx.rows(q('rooms').insert({ tenant_id: ctx.tenantId, ...room, read_role_slugs: [...room.read_role_slugs] }));
+    await this.tx.rows(q('rooms').insert({ tenant_id: ctx.tenantId, ...room }));
   }
 
   async find(ctx: TenantContext, roomId: RoomId): Promise<RoomRow | undefined> {

@@ -38,6 +38,26 @@ describe('making and finding rooms', () => {
       }
     });
 
+    it('refuses what it would not keep: workspaces, and readers by their roles', async () => {
+      const before = await roomCount(gateway);
+      for (const body of [{ workspace_id: 'ws-1' }, { visibility: 'restricted', read_role_slugs: ['board'] }, { read_role_slugs: ['board'] }]) {
+        expectRefusal(await alice.try('POST', '/v1/rooms', body), 'SW_BAD_REQUEST');
+      }
+      expect(await roomCount(gateway)).to.equal(before);
+      expect(await alice.room({ workspace_id: null, read_role_slugs: [] })).to.deep.include({ workspace_id: null, visibility: 'normal' });
+    });
+
+    it('makes a restricted room, which only its members and those they invite can see, and which is not federated', async () => {
+      const board = await alice.room({ name: 'Board of trust', visibility: 'restricted' });
+      expect(board).to.deep.include({ visibility: 'restricted' });
+      const found = async (person: Person): Promise<string[]> => (await person.do<RoomSeen[]>('GET', '/v1/directory/rooms?q=board%20of')).map((room) => room.id);
+      for (const path of ['', '/members', '/state']) expectRefusal(await bob.try('GET', `/v1/rooms/${board.id}${path}`), 'SW_ROOM_NOT_FOUND');
+      expect([await found(alice), await found(bob)]).to.deep.equal([[board.id], []]);
+      await alice.do('POST', `/v1/rooms/${board.id}/invite`, { participant_id: bob.id });
+      expect(await bob.do<RoomSeen>('GET', `/v1/rooms/${board.id}`)).to.deep.include({ membership: 'invite', visibility: 'restricted' });
+      expectRefusal(await gateway.call('mock:first:alice:tenant_admin', 'PUT', `/v1/admin/rooms/${board.id}/federate`, { enabled: true }), 'SW_ROOM_TYPE_INVARIANT');
+    });
+
     it('refuses types, names and topics outside their bounds, and leaves nothing', async () => {
       const before = await roomCount(gateway);
       for (const body of [{ room_type: 'dm' }, { room_type: 'cave' }, { name: 'x'.repeat(201) }, { topic: 'x'.repeat(2_001) }, { name: 7 }, { surprise: true }, []]) {
@@ -113,7 +133,7 @@ describe('making and finding rooms', () => {
     it('knows no room of another name, and says nothing of a restricted one to outsiders', async () => {
       expectRefusal(await alice.try('GET', `/v1/rooms/room-${randomUUID()}`), 'SW_ROOM_NOT_FOUND');
       expectRefusal(await alice.try('GET', '/v1/rooms/elsewhere'), 'SW_BAD_REQUEST');
-      const restricted = await alice.room({ name: 'Board', visibility: 'restricted', read_role_slugs: ['board'] });
+      const restricted = await alice.room({ name: 'Board', visibility: 'restricted', read_role_slugs: [] });
       expectRefusal(await bob.try('GET', `/v1/rooms/${restricted.id}`), 'SW_ROOM_NOT_FOUND');
     });
   });
