@@ -82,7 +82,6 @@ const SEED: readonly string[] = [
      (:t, :room, :person, '@person:a.example', 'a.example', 'join', 100, '@of-one:a.example', 1, 1), (:t, :room, :foreigner, '@foreigner:b.example', 'b.example', 'join', 0, '@of-one:a.example', 1, 2),
      (:t, :mirror, :person, '@person:a.example', 'a.example', 'invite', 0, '@foreigner:b.example', null, 1), (:t, :mirror, :foreigner, '@bridge-1:b.example', 'b.example', 'join', 0, '@of-one:b.example', 1, 1)`,
   `insert into spans values (:t, :person, :room, 0, null)`,
-  `insert into read_marks values (:t, :person, :room, 1, 'evt of-one')`,
   `insert into entries (tenant_id, stream_position, room_id, seq, at, event_id, origin, wire_id, event_type, sender, sender_id, target, event_hash, dedupe_hash, chain_hash, jws, content, relates_to, foreign_origin, state, reason, origin_ts, created_at)
      select :t, p, r, s, 10, e, 'a.example', gen_random_uuid(), ty, '@person:a.example', :person, ta, ${HASH}, ${HASH}, ${HASH}, 'jws of-one', jsonb_build_object('body', 'of-one', 'emoji', '+', 'thumbnail_id', :media), re, fo, st, null, 1, 1 from (values
        (10::bigint, :room, 1::bigint, :member, 'swp.room.member', '@foreigner:b.example', null, null, 'placed'),

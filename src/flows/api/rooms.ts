@@ -38,13 +38,13 @@ export interface MemberView {
   readonly membership: Membership;
   readonly power_level: number;
   readonly joined_at: string | null;
-  readonly notification_mode: string;
-  readonly muted_until: string | null;
-  readonly response_mode: string | null;
+  readonly notification_mode: 'all';
+  readonly muted_until: null;
+  readonly response_mode: null;
   readonly participant: ParticipantView;
 }
 
-/** The documented snapshot; parts that this node does not keep are empty, never absent. */
+/** The documented snapshot; parts that this node does not keep (specs/decisions/0020-documented-not-served-here.md) are empty, never absent. */
 export interface RoomStateView {
   readonly room: RoomView;
   readonly members: readonly MemberView[];
@@ -53,10 +53,10 @@ export interface RoomStateView {
   readonly plan: PlanView | null;
   readonly active_sidekicks: readonly SidekickView[];
   readonly active_call: null;
-  readonly unread_count: number;
-  readonly last_read_event_id: string | null;
-  readonly muted_until: string | null;
-  readonly snoozed_event_ids: readonly string[];
+  readonly unread_count: 0;
+  readonly last_read_event_id: null;
+  readonly muted_until: null;
+  readonly snoozed_event_ids: readonly never[];
 }
 
 export interface MembershipView {

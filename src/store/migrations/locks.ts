@@ -39,6 +39,9 @@ export async function declaredLocks(migrations: readonly Migration[]): Promise<D
       async spanningMore(table, columns) {
         spanning.set(table, [...(spanning.get(table) ?? []), ...columns]);
       },
+      async dropTable(table) {
+        for (const declared of [tenantTables, nameTables, appendOnly, spanning]) declared.delete(table);
+      },
     });
   }
   return { tenantTables, nameTables, appendOnly, spanning };

@@ -1,5 +1,6 @@
 /**
- * One numbered step of the schema. It may only go forward, only add, and is never edited once it has landed. It sees
+ * One numbered step of the schema. It may only go forward, takes nothing away that an older
+ * version uses, and is never edited once it has landed. It sees
  * the database through these tools alone, so that the list of locks can be read from it without a database.
  */
 export interface Migration {
@@ -21,6 +22,8 @@ export interface MigrationTools {
   readonly spanning: (table: string, columns: readonly string[]) => Promise<void>;
   /** Further columns of a table that spanning calls may read already. */
   readonly spanningMore: (table: string, columns: readonly string[]) => Promise<void>;
+  /** Takes a table away with its locks; no version may use it any more. */
+  readonly dropTable: (table: string) => Promise<void>;
   /** Lets the service, and only it, call a function. */
   readonly functionOf: (name: string) => Promise<void>;
 }

@@ -37,6 +37,9 @@ export function policyTools(roles: RoleNames, execute: (sql: string) => Promise<
       await tenantTable(table);
       await spanning(table, ['kind', 'value', 'tenant_id']);
     },
+    async dropTable(table) {
+      await execute(`drop table ${quoted(table)}`);
+    },
     async functionOf(name) {
       await execute(`revoke execute on function ${quoted(name)} from public`);
       await execute(`grant execute on function ${quoted(name)} to ${app}`);

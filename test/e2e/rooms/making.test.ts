@@ -125,7 +125,9 @@ describe('making and finding rooms', () => {
       await alice.brings(room.id, bob);
       const state = await bob.do<{ room: RoomSeen; members: unknown[] }>('GET', `/v1/rooms/${room.id}/state`);
       expect(state).to.include.keys('room', 'members', 'engagement', 'plan', 'active_sidekicks', 'active_call', 'unread_count', 'last_read_event_id', 'muted_until', 'snoozed_event_ids');
+      expect(state).to.deep.include({ unread_count: 0, last_read_event_id: null, muted_until: null, snoozed_event_ids: [] });
       expect(state.members).to.have.length(2);
+      for (const member of state.members) expect(member).to.deep.include({ notification_mode: 'all', muted_until: null, response_mode: null });
       expectRefusal(await carol.try('GET', `/v1/rooms/${room.id}/state`), 'SW_NOT_MEMBER');
       expectRefusal(await carol.try('GET', `/v1/rooms/${room.id}/members`), 'SW_NOT_MEMBER');
     });
