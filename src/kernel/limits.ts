@@ -205,6 +205,7 @@ export const LIMITS = Object.freeze({
   submissionsPerRoomMax: 1_000,
   carriedServersPerRoomMax: 500,
   carriedKeysPerMinute: 400,
+  carriedKeysOfAllPerMinute: 4_000,
   mirrorStateBytesMax: 64 * MEGABYTE,
   seenAgreedMs: 30_000,
   seenAgreedMax: 10_000,

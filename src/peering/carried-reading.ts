@@ -30,7 +30,8 @@ interface Opened {
 /**
  * Reads the lists of descriptors that come with batches. A key costs more than a millisecond to prove, and a batch has
  * room for more than a thousand: so many as a home may have us prove in a minute are read of a list, and a list is read
- * when all of that fits. Those with few keys go first: a server with many delays only itself.
+ * when all of that fits. Those with few keys go first: a server with many delays only itself. All homes together have a
+ * bound as well, since there may be any number of them.
  */
 export class CarriedReading {
   /** The same descriptors come with every run of a room. */
@@ -38,13 +39,14 @@ export class CarriedReading {
   /** One list comes with all items of a batch: what it costs is spent once, whatever comes of it. */
   private readonly lists = new WeakMap<readonly string[], Promise<ReadList>>();
   private readonly spent: RecentMap<SlidingCount>;
+  private readonly spentByAll = new SlidingCount(RATE_PACE);
 
   constructor(private readonly contract: Contract, private readonly clock: Pick<Clock, 'monotonicMs'>) {
     this.readBefore = new BriefMemory(LIMITS.unprovenDescriptorsMax, LIMITS.unprovenKeptMs, clock);
     this.spent = new RecentMap(LIMITS.peersCachedMax, RATE_PACE.windowMs + RATE_PACE.slotMs, clock);
   }
 
-  /** By server; none of a server that comes twice. Throws SW_RATE_LIMIT_EXCEEDED where `home` brought too many. */
+  /** By server; none of a server that comes twice. Throws SW_RATE_LIMIT_EXCEEDED where `home`, or all of them, brought too many. */
   read(home: ServerName, list: readonly string[]): Promise<ReadList> {
     const reading = this.lists.get(list) ?? this.readAll(home, list);
     this.lists.set(list, reading);
@@ -79,12 +81,21 @@ export class CarriedReading {
   private spend(home: ServerName, keys: number): void {
     if (keys === 0) return;
     const nowMs = this.clock.monotonicMs();
-    const count = this.spent.getOrMake(home, () => new SlidingCount(RATE_PACE));
-    const over = (count?.sum(nowMs) ?? LIMITS.carriedKeysPerMinute) + keys - LIMITS.carriedKeysPerMinute;
-    if (count !== undefined && over <= 0) return count.add(nowMs, keys);
-    const retryAfterSeconds = Math.ceil((count?.leaveMs(nowMs, over) ?? RATE_PACE.windowMs) / 1000);
-    throw new GatewayError('SW_RATE_LIMIT_EXCEEDED', `${keys} carried keys of ${home}`, { retryAfterSeconds });
+    const spent = this.spent.getOrMake(home, () => new SlidingCount(RATE_PACE));
+    const waitMs = Math.max(
+      spent === undefined ? RATE_PACE.windowMs : waitFor(spent, keys, LIMITS.carriedKeysPerMinute, nowMs),
+      waitFor(this.spentByAll, keys, LIMITS.carriedKeysOfAllPerMinute, nowMs),
+    );
+    if (waitMs > 0) throw new GatewayError('SW_RATE_LIMIT_EXCEEDED', `${keys} carried keys of ${home}`, { retryAfterSeconds: Math.ceil(waitMs / 1_000) });
+    spent?.add(nowMs, keys);
+    this.spentByAll.add(nowMs, keys);
   }
+}
+
+/** Until so many more may be proved. */
+function waitFor(spent: SlidingCount, keys: number, most: number, nowMs: number): number {
+  const over = spent.sum(nowMs) + keys - most;
+  return over <= 0 ? 0 : spent.leaveMs(nowMs, over);
 }
 
 function keysOf(opened: readonly Opened[]): number {

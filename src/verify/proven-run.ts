@@ -63,10 +63,10 @@ export class HomeWord {
     return Object.freeze(proven) as ProvenRun;
   }
 
-  /** A run of one, and nothing of it may be doubtful. */
-  async verifyInvitation(ctx: TenantContext, { entry, head }: UnverifiedInvitation, home: ServerName, carried: CarriedDescriptors): Promise<ProvenEntry> {
+  /** A run of one, and nothing of it may be doubtful. What came along is looked at only for a home that is proved. */
+  async verifyInvitation(ctx: TenantContext, { entry, head }: UnverifiedInvitation, home: ServerName, carried: () => Promise<CarriedDescriptors>): Promise<ProvenEntry> {
     await this.#verify(ctx, head, home, 'SW_FED_HEAD_INVALID');
-    const proven = await this.#verifyAuthor(ctx, entry, home, carried);
+    const proven = await this.#verifyAuthor(ctx, entry, home, await carried());
     if (proven.refusal !== undefined) throw proven.refusal;
     return proven;
   }

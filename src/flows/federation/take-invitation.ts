@@ -32,7 +32,7 @@ export class TakeInvitation {
     const { room } = invitation.head;
     if (serverOf(room) !== origin) throw new GatewayError('SW_FED_NOT_HOME', `${room} by ${origin}`);
     await this.deps.store.read(ctx, (repositories) => requirePerson(ctx, repositories, invitation));
-    const proven = await this.deps.homeWord.verifyInvitation(ctx, invitation, origin, await this.deps.carriedKeys.read(ctx, room, keys));
+    const proven = await this.deps.homeWord.verifyInvitation(ctx, invitation, origin, () => this.deps.carriedKeys.read(ctx, room, keys));
     const { withheld } = admitEntry({ ctx, policy, usage: undefined }, proven);
     if (withheld !== undefined) throw new GatewayError('SW_FED_POLICY', `invitation withheld: ${withheld}`);
     const result = await this.deps.store.transact(ctx, async (repositories): Promise<ItemResult> => {

@@ -338,6 +338,16 @@ describe('the keys of peers', () => {
       expect(await held('h.example', long)).to.equal(long.length);
     });
 
+    it('are proved so many in a minute as a process has time for, however many homes bring them', async () => {
+      const list = manyKeys(LIMITS.carriedKeysPerMinute, clock);
+      const brought = async (home: number) => outcome(async () => node.carried.read(ctx, parseLogName(`!room-${randomUUID()}:h${home}.example`), list.map((jws) => signedBy(`h${home}.example`, jws))));
+      const homes = LIMITS.carriedKeysOfAllPerMinute / LIMITS.carriedKeysPerMinute;
+      for (let home = 0; home < homes; home += 1) expect(await brought(home)).to.equal('ok');
+      expect(await brought(homes)).to.equal('SW_RATE_LIMIT_EXCEEDED');
+      clock.advance(LIMITS.rateWindowMs + LIMITS.rateSlotMs);
+      expect(await brought(homes)).to.equal('ok');
+    });
+
     it('are proved beginning with who has few, and nobody is unknown for what was left for later', async () => {
       const good = third();
       const many = Array.from({ length: Math.ceil(LIMITS.carriedKeysPerMinute / LIMITS.keysPerServerMax) }, (_, n) => {
@@ -368,6 +378,13 @@ describe('the keys of peers', () => {
     });
   });
 });
+
+/** Another text of the same, which does not hold: it costs as much, and is told apart quickly. */
+function signedBy(server: string, jws: string): string {
+  const [header = '', ...rest] = jws.split('.');
+  const text = Buffer.from(header, 'base64url').toString('utf8').replace(/"kid":"[^#]+/, `"kid":"${server}`);
+  return [Buffer.from(text).toString('base64url'), ...rest].join('.');
+}
 
 /** Descriptors with so many keys in all. */
 function manyKeys(count: number, clock: TestClock): readonly string[] {

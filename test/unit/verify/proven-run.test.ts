@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { GatewayError } from '../../../src/kernel/errors.js';
-import type { WireEvent } from '../../../src/kernel/events.js';
+import { EVENT_TYPES, type WireEvent } from '../../../src/kernel/events.js';
 import { parseFqid, parseLogName, parseServerName, parseTenantId, parseWireEventId, serverOf } from '../../../src/kernel/ids.js';
 import { LIMITS, TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
 import { tenantContext } from '../../../src/kernel/tenant-context.js';
@@ -9,6 +9,7 @@ import { genesis, chainNext, hashText } from '../../../src/protocol/chain.js';
 import { eventHash } from '../../../src/protocol/event.js';
 import { signHead } from '../../../src/protocol/head.js';
 import { admitPublicKey, generateSigningKey, type SigningKey } from '../../../src/protocol/keys.js';
+import { readInvitation } from '../../../src/protocol/invitation.js';
 import { readRun, writeRun } from '../../../src/protocol/run.js';
 import { ownEvent } from '../../../src/verify/proven-event.js';
 import { HomeWord } from '../../../src/verify/proven-run.js';
@@ -81,6 +82,24 @@ describe('a proven run', () => {
   it('is refused when its head is dated in the future', async () => {
     const late = runOf(home, NOW_MS + LIMITS.clockSkewMs + 1);
     expect(await outcome(() => wordUnder(home, guest).verifyRun(ctx, late, server, new Map()))).to.equal('SW_FED_HEAD_INVALID');
+  });
+
+  it('of one place costs nothing of what came along while its head does not hold', async () => {
+    let looked = 0;
+    const carried = async () => {
+      looked += 1;
+      return new Map();
+    };
+    const member = { ...event('a.example'), type: EVENT_TYPES.member, content: { target: '@carol:c.example', membership: 'invite' } };
+    const { jws } = ownEvent(home, member);
+    const hash = chainNext(room, 1, NOW_MS, genesis(), eventHash(jws));
+    const about = { name: null, topic: null, type: 'group' as const, inviter: parseFqid('@someone:a.example'), member_count: 1 };
+    const head = signHead(home, { room, seq: 1, hash: hashText(hash), iat: NOW_MS });
+    const invitation = readInvitation(contract, { room, prev_hash: hashText(genesis()), entry: { seq: 1, at: NOW_MS, event: jws }, head, about });
+    expect(await outcome(() => wordUnder(key('a.example'), guest).verifyInvitation(ctx, invitation, server, carried))).to.equal('SW_FED_HEAD_INVALID');
+    expect(looked).to.equal(0);
+    expect(await outcome(() => wordUnder(home, guest).verifyInvitation(ctx, invitation, server, carried))).to.equal('ok');
+    expect(looked).to.equal(1);
   });
 
   it('is taken from the home of its room only', async () => {
