@@ -29,7 +29,7 @@ export interface ProvenRequest {
 export interface VerifyPeerRequestParts {
   readonly tenants: Pick<TenantDirectory, 'byServerName'>;
   readonly directory: Pick<PeerDirectory, 'find' | 'keyFor' | 'proved' | 'admitInBackground' | 'refreshInBackground'>;
-  readonly cache: Pick<Cache, 'setIfAbsent'>;
+  readonly cache: Pick<Cache, 'setIfAbsent' | 'delete'>;
   readonly rates: Rates;
   readonly rejections: Pick<Rejections, 'record'>;
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
@@ -63,21 +63,22 @@ export class VerifyPeerRequest {
   async verify(call: PeerCallWhole): Promise<ProvenRequest> {
     return this.counted(async () => {
       const { ctx, policy, origin } = await this.claimOf(call);
-      await this.unproven.whileProving({ ctx, origin, remoteAddress: call.remoteAddress }, () => this.requireProof(ctx, call));
+      const signature = await this.unproven.whileProving({ ctx, origin, remoteAddress: call.remoteAddress }, () => this.requireProof(ctx, call));
       await this.acknowledge(ctx, origin);
-      await this.parts.rates.spend(ctx, { scope: 'peer', id: origin }, call.counted);
+      await this.spend(ctx, signature, call.counted);
       const proven = { ctx, policy, origin, body: call.body, requestId: call.requestId };
       return Object.freeze(proven) as ProvenRequest;
     });
   }
 
-  private async requireProof(ctx: TenantContext, call: PeerCallWhole): Promise<void> {
+  private async requireProof(ctx: TenantContext, call: PeerCallWhole): Promise<RequestSignature> {
     const nowMs = this.parts.clock.nowMs();
     const signature = readRequestSignature({ method: call.method, target: call.target, rawHeaders: rawHeadersOf(call) }, nowMs);
     const key = await this.keyOf(ctx, signature, nowMs);
     checkDigest(signature, call.body ?? Buffer.alloc(0));
     await verifyRequestSignature(signature, key);
     await this.requireFresh(ctx, signature);
+    return signature;
   }
 
   private async claimOf(call: PeerCallHead): Promise<Claim> {
@@ -110,13 +111,23 @@ export class VerifyPeerRequest {
   }
 
   /** Without the cache a repeat is not noticed. It is accepted all the same, since every effect is idempotent. */
-  private async requireFresh(ctx: TenantContext, { origin, nonce }: RequestSignature): Promise<void> {
-    const name = hash('sha256', `${origin} ${nonce}`, 'base64url');
-    const answer = await this.parts.cache.setIfAbsent(ctx, 'nonce', name, LIMITS.nonceRememberedMs);
+  private async requireFresh(ctx: TenantContext, signature: RequestSignature): Promise<void> {
+    const { origin } = signature;
+    const answer = await this.parts.cache.setIfAbsent(ctx, 'nonce', nonceName(signature), LIMITS.nonceRememberedMs);
     if (answer === 'unknown') this.parts.meter.count('fed_nonce_unknown_total');
     if (answer !== 'present') return;
     await this.parts.rejections.record(ctx, origin, { code: 'SW_FED_REPLAY', item: 'request' });
     throw new GatewayError('SW_FED_REPLAY', `nonce of ${origin}`);
+  }
+
+  /** A request above the rate leaves nothing behind, or a peer could fill the memory of all nonces beyond its rate. */
+  private async spend(ctx: TenantContext, signature: RequestSignature, counted: PeerCallWhole['counted']): Promise<void> {
+    try {
+      await this.parts.rates.spend(ctx, { scope: 'peer', id: signature.origin }, counted);
+    } catch (error) {
+      await this.parts.cache.delete(ctx, 'nonce', nonceName(signature));
+      throw error;
+    }
   }
 
   /** The sender is proved: its keys are pinned if they were not. */
@@ -133,6 +144,10 @@ export class VerifyPeerRequest {
       throw error;
     }
   }
+}
+
+function nonceName({ origin, nonce }: RequestSignature): string {
+  return hash('sha256', `${origin} ${nonce}`, 'base64url');
 }
 
 /** A denial is final. Not being invited may change, so the sender may ask again, much later. */

@@ -268,6 +268,30 @@ describe('a request of another server', () => {
     expect(await verified(peer.call(home))).to.equal('ok');
   });
 
+  it('that was refused for the rate leaves no nonce behind, and a repeat uses up nothing of the rate', async () => {
+    await meet();
+    await allow(3);
+    const first = peer.call(home);
+    expect(await verified(first)).to.equal('ok');
+    for (let n = 0; n < 5; n += 1) expect(await verified(first)).to.equal('SW_FED_REPLAY');
+    for (let n = 0; n < 2; n += 1) expect(await verified(peer.call(home))).to.equal('ok');
+    const tooMuch = peer.call(home);
+    for (let n = 0; n < 2; n += 1) expect(await verified(tooMuch)).to.equal('SW_RATE_LIMIT_EXCEEDED');
+  });
+
+  it('is refused for the first thing that is wrong: its names, its destination, its origin', async () => {
+    await meet();
+    const itself = changed(peer.call(home), { 'x-scaiwave-origin': home });
+    const nobody = { 'x-scaiwave-destination': 'nobody.example' };
+    expect(await screened(without(changed(itself, nobody), 'x-scaiwave-origin'))).to.equal('SW_FED_SIGNATURE_MISSING');
+    expect(await screened(without(peer.call(home), 'x-scaiwave-destination'))).to.equal('SW_FED_SIGNATURE_MISSING');
+    expect(await screened(changed(itself, nobody))).to.equal('SW_FED_DESTINATION_UNKNOWN');
+    expect(await screened(itself)).to.equal('SW_FED_PEER_DENIED');
+    await node.store.transact(ctx, ({ tenants }) => tenants.setStatus(ctx, 'suspended'));
+    clock.advance(LIMITS.tenantCacheMs);
+    expect(await screened(itself)).to.equal('SW_TENANT_SUSPENDED');
+  });
+
   it('in the name of a peer, from elsewhere, uses up nothing of the peer’s rate', async () => {
     await meet();
     const options: CallOptions = { remoteAddress: '203.0.113.9' };
