@@ -290,7 +290,12 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'SidekicksRepository.countLive': ({ sidekicks }, ctx) => sidekicks.countLive(ctx, IDS.person),
   'SidekicksRepository.find': ({ sidekicks }, ctx) => sidekicks.find(ctx, IDS.task),
   'SidekicksRepository.list': ({ sidekicks }, ctx) => sidekicks.list(ctx, { roomId: null, spawner: null, liveOnly: false, ...PAGE }),
-  'SidekicksRepository.live': ({ sidekicks }, ctx) => sidekicks.live(ctx, 10),
+  'SidekicksRepository.over': ({ sidekicks }, ctx) => sidekicks.over(ctx, Number.MAX_SAFE_INTEGER, 10),
+  'SidekicksRepository.toHandOver': ({ sidekicks }, ctx) => sidekicks.toHandOver(ctx, Number.MAX_SAFE_INTEGER, 10),
+  'SidekicksRepository.nextDue': async ({ sidekicks }, ctx) => {
+    await sidekicks.putOff(ctx, IDS.task, 9);
+    return sidekicks.nextDue(ctx);
+  },
   'SidekicksRepository.use': ({ sidekicks }, ctx) => sidekicks.use(ctx, IDS.task, { steps: 3, tokens: 9 }),
   'SidekicksRepository.progress': ({ sidekicks }, ctx) => sidekicks.progress(ctx, IDS.task, 'on the way', 9),
   'SidekicksRepository.end': ({ sidekicks }, ctx) => sidekicks.end(ctx, IDS.task, { status: 'done', result: 'r', error: null }, 9),

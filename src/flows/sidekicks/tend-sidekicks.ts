@@ -26,30 +26,28 @@ export class TendSidekicks {
 
   /** Milliseconds until there may be more to do. */
   async run(ctx: TenantContext, signal: AbortSignal): Promise<number> {
+    const { store } = this.deps;
     await this.#endWhatIsOver(ctx, signal);
     if (signal.aborted) return 0;
     await this.#handOver(ctx);
     const untold = await this.#sayFarewells(ctx, signal);
-    return this.#nextMs(await this.#live(ctx), untold);
-  }
-
-  #live(ctx: TenantContext): Promise<readonly LiveSidekick[]> {
-    return this.deps.store.read(ctx, ({ sidekicks }) => sidekicks.live(ctx, LIMITS.sidekicksPerTurnMax));
+    return this.#nextMs(await store.read(ctx, ({ sidekicks }) => sidekicks.nextDue(ctx)), untold);
   }
 
   async #endWhatIsOver(ctx: TenantContext, signal: AbortSignal): Promise<void> {
-    for (const row of await this.#live(ctx)) {
+    const { store, endSidekick, clock } = this.deps;
+    const nowMs = clock.nowMs();
+    for (const row of await store.read(ctx, ({ sidekicks }) => sidekicks.over(ctx, nowMs, LIMITS.sidekicksPerTurnMax))) {
       if (signal.aborted) return;
-      const ending = endingOf(row, this.deps.clock.nowMs());
-      if (ending !== undefined) await this.deps.endSidekick.run(ctx, row.task_id, ending);
+      await endSidekick.run(ctx, row.task_id, endingOf(row, nowMs));
     }
   }
 
   /** At once, so that a queue that does not answer costs a turn one wait and not one for each task. */
   async #handOver(ctx: TenantContext): Promise<void> {
-    const nowMs = this.deps.clock.nowMs();
-    const due = (await this.#live(ctx)).filter((row) => row.handed_over_at === null && row.next_attempt_at <= nowMs);
-    await Promise.all(due.slice(0, LIMITS.sidekickHandOversAtOnce).map((row) => this.deps.handOver.run(ctx, row)));
+    const { store, handOver, clock } = this.deps;
+    const due = await store.read(ctx, ({ sidekicks }) => sidekicks.toHandOver(ctx, clock.nowMs(), LIMITS.sidekickHandOversAtOnce));
+    await Promise.all(due.map((row) => handOver.run(ctx, row)));
   }
 
   /** Tells how many are left: one that cannot be said now holds up nothing else. */
@@ -68,21 +66,18 @@ export class TendSidekicks {
     return left;
   }
 
-  #nextMs(live: readonly LiveSidekick[], untold: number): number {
-    if (live.length === 0) return untold === 0 ? LIMITS.dutyPeriodMs : LIMITS.sidekickLookMs;
-    const nowMs = this.deps.clock.nowMs();
-    const times = live.flatMap((row) => [row.deadline, ...(row.handed_over_at === null ? [row.next_attempt_at] : [])]);
-    return Math.min(LIMITS.sidekickLookMs, Math.max(LIMITS.laneGapMs, Math.min(...times) - nowMs));
+  #nextMs(dueMs: number | null, untold: number): number {
+    if (dueMs === null) return untold === 0 ? LIMITS.dutyPeriodMs : LIMITS.sidekickLookMs;
+    return Math.min(LIMITS.sidekickLookMs, Math.max(LIMITS.laneGapMs, dueMs - this.deps.clock.nowMs()));
   }
 }
 
-/** Why a task may not go on, if it may not. */
-function endingOf(row: LiveSidekick, nowMs: number): SidekickEnding | undefined {
+/** Why a task may not go on. */
+function endingOf(row: LiveSidekick, nowMs: number): SidekickEnding {
   const ended = (status: SidekickEnding['status'], error: string): SidekickEnding => ({ status, result: null, error });
   if (nowMs >= row.deadline) return ended('timed_out', row.handed_over_at === null ? 'No worker could be reached in time.' : 'The time was up.');
   if (row.room_state !== 'open') return ended('cancelled', 'The room in which it was asked for was closed.');
   if (row.sidekick_room_state !== 'open') return ended('cancelled', 'Its own room was closed.');
   if (row.agent_membership !== 'join') return ended('cancelled', 'Its agent was put out of its own room.');
-  if (row.spawner_membership !== 'join') return ended('cancelled', 'The person who asked for it has left the room.');
-  return undefined;
+  return ended('cancelled', 'The person who asked for it has left the room.');
 }

@@ -103,18 +103,32 @@ export class SidekicksRepository {
     );
   }
 
-  async live(ctx: TenantContext, limit: number): Promise<readonly LiveSidekick[]> {
+  /** Tasks under way whose time is up, or whose rooms or people are not there any more. */
+  async over(ctx: TenantContext, nowMs: number, limit: number): Promise<readonly LiveSidekick[]> {
     return this.tx.prepared<LiveSidekick>(
-      'sidekicks_live',
+      'sidekicks_over',
       `select k.*, r.state as room_state, o.state as sidekick_room_state, m.membership as spawner_membership, a.membership as agent_membership
        from sidekicks k
        join rooms r on r.tenant_id = k.tenant_id and r.room_id = k.room_id
        join rooms o on o.tenant_id = k.tenant_id and o.room_id = k.sidekick_room_id
        left join members m on m.tenant_id = k.tenant_id and m.room_id = k.room_id and m.participant_id = k.spawner_id
        left join members a on a.tenant_id = k.tenant_id and a.room_id = k.sidekick_room_id and a.participant_id = k.agent_id
-       where k.tenant_id = $1 and k.${LIVE} order by k.deadline limit $2`,
-      [ctx.tenantId, limit],
+       where k.tenant_id = $1 and k.${LIVE} and (k.deadline <= $2 or r.state <> 'open' or o.state <> 'open'
+         or m.membership is distinct from 'join' or a.membership is distinct from 'join')
+       order by k.deadline limit $3`,
+      [ctx.tenantId, nowMs, limit],
     );
+  }
+
+  async toHandOver(ctx: TenantContext, nowMs: number, limit: number): Promise<readonly SidekickRow[]> {
+    const text = `select * from sidekicks where tenant_id = $1 and ${LIVE} and handed_over_at is null and next_attempt_at <= $2 order by next_attempt_at, deadline limit $3`;
+    return this.tx.prepared<SidekickRow>('sidekicks_to_hand_over', text, [ctx.tenantId, nowMs, limit]);
+  }
+
+  /** When the next task under way needs something by the clock; `null` if there is none. */
+  async nextDue(ctx: TenantContext): Promise<number | null> {
+    const text = `select min(case when handed_over_at is null then least(deadline, next_attempt_at) else deadline end) as at from sidekicks where tenant_id = $1 and ${LIVE}`;
+    return (await this.tx.prepared<{ at: number | null }>('sidekicks_next_due', text, [ctx.tenantId]))[0]?.at ?? null;
   }
 
   /** What a task has used; nothing if it has ended. */

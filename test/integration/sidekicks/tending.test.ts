@@ -2,10 +2,12 @@ import { expect } from 'chai';
 import type { Caller } from '../../../src/kernel/caller.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseParticipantId, parseRoomId, parseTaskId } from '../../../src/kernel/ids.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { silentLog, systemClock } from '../../../src/kernel/system-ports.js';
 import type { SidekickReport, SpawnedView } from '../../../src/flows/api/sidekicks.js';
 import { TendSidekicks } from '../../../src/flows/sidekicks/tend-sidekicks.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { outcome } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { handed, REPORT, spawnIn, tend, type Handed } from '../../support/sidekick-work.js';
 
@@ -95,6 +97,34 @@ describe('what the tasks of a tenant need besides their workers', function () {
       expect([said, await first()]).to.deep.equal([[behind], behind]);
       await tend(process, ann);
       expect(await first()).to.equal(undefined);
+    });
+  });
+
+  describe('is done though more than a turn looks at are under way before it:', () => {
+    beforeEach(async () => {
+      const bob = await process.caller('bob');
+      await outcome(() => process.flows.members.join(bob, parseRoomId(room)));
+      const { task_id } = await spawnIn(process, bob, room);
+      await tend(process, bob);
+      handed(process);
+      const copies = `insert into sidekicks select (jsonb_populate_record(s, jsonb_build_object('task_id', 'task-' || gen_random_uuid(), 'codename', 'crowd'))).*
+        from sidekicks s, generate_series(1, $2::int) where task_id = $1`;
+      await database.asOwner(copies, [task_id, LIMITS.sidekicksPerTurnMax]);
+    });
+    afterEach(() => database.asOwner("delete from sidekicks where codename = 'crowd'"));
+
+    it('a later one is handed over', async () => {
+      const { task_id } = await spawnIn(process, ann, room);
+      await tend(process, ann);
+      expect(handed(process).map((task) => task.task_id)).to.deep.equal([task_id]);
+    });
+
+    it('a later one ends with the room it was asked for in', async () => {
+      const other = await process.group(ann);
+      const spawned = await spawnIn(process, ann, other);
+      await process.flows.rooms.archive(ann, parseRoomId(other));
+      await tend(process, ann);
+      expect((await rowOf(spawned)).status).to.equal('cancelled');
     });
   });
 });

@@ -283,7 +283,7 @@ describe('the work of a sidekick', function () {
     const handOverTo = (queue: TaskQueue): HandOver =>
       new HandOver({ store: process.store, safe: { open: (_ctx, _task, sealed) => sealed.toString('hex') }, queue, clock: systemClock, randomness: systemRandomness, log: silentLog, meter: silentMeter });
     const again = async (handOver: HandOver): Promise<void> => {
-      const [row] = await process.store.read(ann.ctx, ({ sidekicks }) => sidekicks.live(ann.ctx, 10));
+      const [row] = await process.store.read(ann.ctx, ({ sidekicks }) => sidekicks.toHandOver(ann.ctx, Number.MAX_SAFE_INTEGER, 10));
       await handOver.run(ann.ctx, row ?? expect.fail('nothing is live'));
     };
 
