@@ -106,13 +106,15 @@ export class Invitations implements InvitationsApi {
   }
 
   async #joiningRoom(ctx: TenantContext, { rooms, usage, consumers, lanes }: Repositories, invitation: InvitationRow): Promise<RoomRow> {
-    const held = await rooms.findByLog(ctx, invitation.log_name);
-    const roomId = held?.room_id ?? parseRoomId(`room-${this.deps.randomness.uuid()}`);
-    if (held === undefined) await rooms.create(ctx, this.#newMirror(roomId, invitation));
-    const locked = await rooms.lock(ctx, roomId);
-    if (locked === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', roomId);
-    const begins = held === undefined || locked.phase === 'left' || locked.phase === 'refused';
-    if (begins) await countRoom(ctx, { usage }, held, { phase: 'joining', state: 'open' });
+    const known = await rooms.findByLog(ctx, invitation.log_name);
+    const made = known === undefined && (await rooms.createUnlessHeld(ctx, this.#newMirror(invitation)));
+    // Whom somebody else's yes came before waited for it to be written, and finds their room.
+    const held = known ?? (await rooms.findByLog(ctx, invitation.log_name));
+    const locked = held && (await rooms.lock(ctx, held.room_id));
+    if (locked === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', invitation.log_name);
+    const roomId = locked.room_id;
+    const begins = made || locked.phase === 'left' || locked.phase === 'refused';
+    if (begins) await countRoom(ctx, { usage }, made ? undefined : locked, { phase: 'joining', state: 'open' });
     if (begins) await rooms.change(ctx, roomId, { phase: 'joining', frozen: null, frozen_proof: null, state: 'open' });
     const consumer = peerConsumerId(invitation.home);
     await consumers.ensure(ctx, consumer, 'peer');
@@ -120,9 +122,9 @@ export class Invitations implements InvitationsApi {
     return (await rooms.lock(ctx, roomId)) ?? locked;
   }
 
-  #newMirror(roomId: RoomId, { log_name, home, facts, inviter }: InvitationRow): Parameters<Repositories['rooms']['create']>[1] {
+  #newMirror({ log_name, home, facts, inviter }: InvitationRow): Parameters<Repositories['rooms']['create']>[1] {
     return {
-      room_id: roomId, log_name, home, phase: 'joining', room_type: facts.type, visibility: 'private', history: 'invite',
+      room_id: parseRoomId(`room-${this.deps.randomness.uuid()}`), log_name, home, phase: 'joining', room_type: facts.type, visibility: 'private', history: 'invite',
       name: facts.name, topic: facts.topic, creator: inviter, federated: true, dm_key: null, start_seq: 0, head_seq: 0, head_hash: genesis(),
       created_at: this.deps.clock.nowMs(),
     };

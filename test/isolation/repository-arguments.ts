@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { parseBridgeId, parseEventId, parseInvitationId, parseMediaId, parseParticipantId, parsePartnerId, parseRoomId, parseServerName, parseTaskId, parseTenantId, parseWireEventId } from '../../src/kernel/ids.js';
+import { parseBridgeId, parseEventId, parseInvitationId, parseLogName, parseMediaId, parseParticipantId, parsePartnerId, parseRoomId, parseServerName, parseTaskId, parseTenantId, parseWireEventId } from '../../src/kernel/ids.js';
 import type { AuditEntry } from '../../src/kernel/audit.js';
 import { parseModelSlug } from '../../src/kernel/ai-settings.js';
 import type { ModelParticipantRow } from '../../src/store/repositories/model-participants.repository.js';
 import type { AppendItem, RunItem } from '../../src/store/repositories/log-items.js';
 import type { PlanRow } from '../../src/store/repositories/plans.repository.js';
 import type { NewSidekick } from '../../src/store/repositories/sidekicks.repository.js';
-import type { RoomRow } from '../../src/store/repositories/rooms.repository.js';
+import type { NewRoom, RoomRow } from '../../src/store/repositories/rooms.repository.js';
 import type { Settlement } from '../../src/store/repositories/consumers.repository.js';
 import type { LaneMove } from '../../src/store/repositories/lanes.repository.js';
 import { IDS, LOGS } from '../support/twins.js';
@@ -42,8 +42,13 @@ export const RUN_ITEM: RunItem = {
 };
 
 export const ROOM: RoomRow = {
-  room_id: IDS.room, log_name: LOGS.room, home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', read_role_slugs: [], history: 'invite', name: null, topic: null,
+  room_id: IDS.room, log_name: LOGS.room, home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', history: 'invite', name: null, topic: null,
   creator: IDS.fqid, federated: false, state: 'open', dm_key: null, frozen: null, frozen_proof: null, epoch: 1, start_seq: 0, head_seq: 0, head_at: 0, head_hash: HASH, created_at: 1,
+};
+
+export const NEW_ROOM: NewRoom = {
+  room_id: NEW.room, log_name: parseLogName(`!${NEW.room}:a.example`), home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', history: 'invite',
+  name: 'new', topic: null, creator: IDS.fqid, dm_key: null, start_seq: 0, head_seq: 0, head_hash: HASH, created_at: 1,
 };
 
 export const SETTLEMENT: Settlement = { nextMs: null, failed: false, attempts: 0, error: null, nowMs: 7, position: 9, lanes: [{ roomId: IDS.room, cursor: 3 }] };

@@ -2,7 +2,7 @@ import { parseKeyId, parseLocalId, parseLogName } from '../../src/kernel/ids.js'
 import { EVERY_ACT } from '../../src/kernel/audit.js';
 import { aiSettingsOf, parseModelSlug } from '../../src/kernel/ai-settings.js';
 import { IDS, LOGS, type Ask } from '../support/twins.js';
-import { ACT, ATTEMPT, HASH, HEAD_HASH, ITEM, MODEL_PARTICIPANT, MOVE, NEW, PAGE, PLAN, ROOM, RUN_ITEM, SEARCH, SETTLED, SETTLEMENT, SIDEKICK } from './repository-arguments.js';
+import { ACT, ATTEMPT, HASH, HEAD_HASH, ITEM, MODEL_PARTICIPANT, MOVE, NEW, NEW_ROOM, PAGE, PLAN, ROOM, RUN_ITEM, SEARCH, SETTLED, SETTLEMENT, SIDEKICK } from './repository-arguments.js';
 
 /** One call of every method, with arguments that fit rows of both twins. */
 export const CASES: Readonly<Record<string, Ask>> = {
@@ -255,11 +255,8 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'RelayRepository.holder': ({ relay }, ctx) => relay.holder(ctx, IDS.room, 'swp.room.member', IDS.foreign),
   'RelayRepository.refused': ({ relay }, ctx) => relay.refused(ctx, IDS.mirror, IDS.bridge, 0, 10),
 
-  'RoomsRepository.create': ({ rooms }, ctx) =>
-    rooms.create(ctx, {
-      room_id: NEW.room, log_name: parseLogName(`!${NEW.room}:a.example`), home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', history: 'invite',
-      name: 'new', topic: null, creator: IDS.fqid, dm_key: null, start_seq: 0, head_seq: 0, head_hash: HASH, created_at: 1,
-    }),
+  'RoomsRepository.create': ({ rooms }, ctx) => rooms.create(ctx, NEW_ROOM),
+  'RoomsRepository.createUnlessHeld': async ({ rooms }, ctx) => [await rooms.createUnlessHeld(ctx, NEW_ROOM), await rooms.createUnlessHeld(ctx, NEW_ROOM)],
   'RoomsRepository.find': ({ rooms }, ctx) => rooms.find(ctx, IDS.room),
   'RoomsRepository.findByLog': ({ rooms }, ctx) => rooms.findByLog(ctx, LOGS.room),
   'RoomsRepository.findByDmKey': ({ rooms }, ctx) => rooms.findByDmKey(ctx, IDS.dmKey),

@@ -119,6 +119,12 @@ export class RoomsRepository {
     await this.tx.rows(q('rooms').insert({ tenant_id: ctx.tenantId, ...room }));
   }
 
+  /** False: there is a room of that log already, perhaps since a moment ago. */
+  async createUnlessHeld(ctx: TenantContext, room: NewRoom): Promise<boolean> {
+    const insert = q('rooms').insert({ tenant_id: ctx.tenantId, ...room });
+    return (await this.tx.rows(insert.onConflict(['tenant_id', 'log_name']).ignore().returning('room_id'))).length > 0;
+  }
+
   async find(ctx: TenantContext, roomId: RoomId): Promise<RoomRow | undefined> {
     const text = 'select * from rooms where tenant_id = $1 and room_id = $2';
     return (await this.tx.prepared<RoomRow>('room_find', text, [ctx.tenantId, roomId]))[0];

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import pg from 'pg';
 import type { ErrorCode } from '../../../src/kernel/errors.js';
 import { bring, accept, equalHeads, federatedRoom, headOf, heard, invitationTo, invitationsOf, joinedRoom, membershipComes, memberships, participantOf, PATIENCE_MS, roomsOf, timeline } from '../../support/federated.js';
 import { eventually, federatedPair, type Gateway } from '../../support/gateway.js';
@@ -49,6 +50,38 @@ describe('people of b.example in rooms of a.example', function () {
     await eventually(async () => Object.keys(await memberships(bob, there)).length === 2);
     expect(await memberships(bob, there)).to.deep.equal({ [alice.fqid]: 'join', [bob.fqid]: 'join' });
     await equalHeads(room.room_alias, a, b);
+  });
+
+  it('join the same room at the same moment: it is made, and counted, once', async () => {
+    const room = await federatedRoom(alice);
+    const invitations = [];
+    for (const person of [bob, carol]) {
+      await invite(room, person.fqid);
+      invitations.push({ person, id: (await invitationTo(person, room.room_alias)).id });
+    }
+    const rooms = async (): Promise<number> => (await b.database.asOwner<{ rooms: number }>('select sum(rooms)::int as rooms from tenant_usage'))[0]?.rooms ?? 0;
+    const waiting = async (): Promise<number> => (await b.database.asOwner("select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).length;
+    const before = await rooms();
+    const holder = new pg.Client({ connectionString: b.database.ownerUrl });
+    await holder.connect();
+    try {
+      // The first one has made the room and waits to have it counted, when the second one comes to make it.
+      await holder.query('begin');
+      await holder.query('select from tenant_usage for update');
+      const accepted = [];
+      for (const [index, { person, id }] of invitations.entries()) {
+        accepted.push(person.try('POST', `/v1/invitations/${id}/accept`));
+        await eventually(async () => (await waiting()) === index + 1);
+      }
+      await holder.query('commit');
+      expect((await Promise.all(accepted)).map(({ status }) => status)).to.deep.equal([200, 200]);
+    } finally {
+      await holder.end();
+    }
+    expect(await rooms()).to.equal(before + 1);
+    const [bobs, carols] = await Promise.all([joinedRoom(bob, room.room_alias), joinedRoom(carol, room.room_alias)]);
+    expect(bobs.id).to.equal(carols.id);
+    expect(await memberships(alice, room.id)).to.deep.equal({ [alice.fqid]: 'join', [bob.fqid]: 'join', [carol.fqid]: 'join' });
   });
 
   it('see who comes and goes by the ids of their own tenant, also while the home has not said so yet', async () => {
