@@ -1,4 +1,5 @@
 import { EVENT_TYPES } from '../kernel/events.js';
+import type { EventId, RoomId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Randomness, RoomStreams } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
@@ -25,18 +26,26 @@ export class StreamLane implements LaneHandler {
     // A place without content here has nothing to say; it is published when it is filled.
     const messages = rows.filter((row) => row.state !== 'withheld').map((row) => streamMessage(ctx, row));
     if (messages.length > 0) await this.deps.streams.publish(messages);
-    for (const row of rows) await this.#eraseAsToldBy(ctx, row);
+    for (const [roomId, redacted] of redactedIn(rows)) await this.#erase(ctx, roomId, redacted);
     return { nextMs: hasMore ? 0 : null, position: last.stream_position };
   }
 
-  /** What a redaction erased may have been published before with all its words. */
-  async #eraseAsToldBy(ctx: TenantContext, { event_type: type, state, room_id: roomId, relates_to: target }: ToldEntryRow): Promise<void> {
-    if (type !== EVENT_TYPES.redaction || state !== 'placed' || target === null) return;
-    const erased = await this.deps.store.read(ctx, ({ log }) => log.erasedWith(ctx, roomId, target));
+  /** What was redacted may have been published before with all its words. A room is gone through once, however much it is. */
+  async #erase(ctx: TenantContext, roomId: RoomId, redacted: readonly EventId[]): Promise<void> {
+    const erased = await this.deps.store.read(ctx, ({ log }) => log.erasedWith(ctx, roomId, redacted));
     if (erased.length > 0) await this.deps.streams.erase(ctx, roomId, erased);
   }
 
   retryMs(attempts: number): number {
     return doubling(attempts, LIMITS.streamRetryMs, LIMITS.streamPublishRetryMaxMs, this.deps.randomness);
   }
+}
+
+function redactedIn(rows: readonly ToldEntryRow[]): ReadonlyMap<RoomId, readonly EventId[]> {
+  const redacted = new Map<RoomId, EventId[]>();
+  for (const { event_type: type, state, room_id: roomId, relates_to: target } of rows) {
+    if (type !== EVENT_TYPES.redaction || state !== 'placed' || target === null) continue;
+    redacted.set(roomId, [...(redacted.get(roomId) ?? []), target]);
+  }
+  return redacted;
 }

@@ -136,10 +136,10 @@ export class LogRepository {
     return rows.map((row) => row.event_id);
   }
 
-  /** An erased event and the edits that went with it. */
-  async erasedWith(ctx: TenantContext, roomId: RoomId, eventId: EventId): Promise<readonly EventId[]> {
-    const text = 'select event_id from entries where tenant_id = $1 and room_id = $2 and (event_id = $3 or relates_to = $3) and redacted_by is not null';
-    return (await this.tx.prepared<{ event_id: EventId }>('log_erased_with', text, [ctx.tenantId, roomId, eventId])).map((row) => row.event_id);
+  /** Which of these events are erased, and the edits that went with them. */
+  async erasedWith(ctx: TenantContext, roomId: RoomId, eventIds: readonly EventId[]): Promise<readonly EventId[]> {
+    const text = 'select event_id from entries where tenant_id = $1 and room_id = $2 and (event_id = any ($3) or relates_to = any ($3)) and redacted_by is not null';
+    return (await this.tx.prepared<{ event_id: EventId }>('log_erased_with', text, [ctx.tenantId, roomId, [...eventIds]])).map((row) => row.event_id);
   }
 
   async find(ctx: TenantContext, roomId: RoomId, eventId: EventId): Promise<EntryRow | undefined> {

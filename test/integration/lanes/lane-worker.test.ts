@@ -102,6 +102,23 @@ describe('Workers of the log', function () {
     expect(submitted()).to.deep.equal(numbers.map((n) => `theirs ${n}`));
   });
 
+  it('take what was redacted out of the streams, room by room and not word by word', async () => {
+    const erased: { readonly roomId: string; readonly events: readonly string[] }[] = [];
+    const streams: Pick<RoomStreams, 'publish' | 'erase'> = { publish: async () => {}, erase: async (_ctx, roomId, events) => void erased.push({ roomId, events: [...events].sort() }) };
+    const expected = [];
+    for (const room of [await world.room(), await world.room()]) {
+      await world.say(room, ['one', 'two', 'three']);
+      const said = await store.read(ctx, ({ log }) => log.run(ctx, room.roomId, 0, 10));
+      const redactions = said.map(({ event_id: relatesTo }) => ({ ...world.item(room, 'swp.room.redaction', {}), relatesTo }));
+      await store.append(ctx, redactions, Date.now(), LIMITS.submissionsPerRoomMax);
+      for (const { event_id: id } of said) await store.transact(ctx, ({ log }) => log.erase(ctx, room.roomId, id, 4));
+      expected.push({ roomId: room.roomId, events: said.map(({ event_id: id }) => id).sort() });
+    }
+    await store.transact(ctx, ({ consumers }) => consumers.wake(ctx, [STREAM_CONSUMER_ID]));
+    expect(await oneTurn(store, ctx, STREAM_CONSUMER_ID, new StreamLane({ store, streams, randomness: systemRandomness }), systemClock)).to.equal('idle');
+    expect(erased).to.deep.equal(expected);
+  });
+
   it('lose no wake-up that comes while a turn ends', async () => {
     const seen = new Map<string, number>();
     const lagging: LaneHandler = {
