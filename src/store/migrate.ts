@@ -1,12 +1,13 @@
 import knex, { type Knex } from 'knex';
 import pg from 'pg';
 import { LIMITS } from '../kernel/limits.js';
-import type { Log, Randomness } from '../kernel/ports.js';
+import type { Log, Randomness, Timers } from '../kernel/ports.js';
 import type { Migration } from './migrations/migration.js';
 import { policyTools } from './migrations/policies.js';
 import { BOOKKEEPING, prepareRoles, setPassword } from './owner-roles.js';
 import { quoted, roleNames, type RoleNames } from './roles.js';
 import { rolesOfUrl } from './service-url.js';
+import { failureOf, gaveWay } from './sql-error.js';
 
 export interface MigrateOptions {
   /** A login that may make roles: a superuser, or CREATEROLE and the owner of the database. */
@@ -15,6 +16,7 @@ export interface MigrateOptions {
   readonly appUrl?: string;
   readonly migrations: readonly Migration[];
   readonly randomness: Pick<Randomness, 'bytes'>;
+  readonly timers: Pick<Timers, 'sleep'>;
   readonly log: Pick<Log, 'warn'>;
 }
 
@@ -41,6 +43,7 @@ const BOUNDS = {
   lock_timeout: LIMITS.migrationMs,
   statement_timeout: LIMITS.migrationMs,
 };
+const STEP_BOUNDS = { ...BOUNDS, lock_timeout: LIMITS.migrationLockMs };
 
 async function applySteps(options: MigrateOptions, roles: RoleNames): Promise<readonly string[]> {
   const db = ownerKnex(options, roles);
@@ -49,7 +52,8 @@ async function applySteps(options: MigrateOptions, roles: RoleNames): Promise<re
     if (await db.schema.withSchema(BOOKKEEPING.schema).hasTable(`${BOOKKEEPING.table}_lock`)) {
       await db.migrate.forceFreeMigrationsLock();
     }
-    const [, applied] = (await db.migrate.latest()) as [number, string[]];
+    const applied: string[] = [];
+    for (let step = await nextStep(db, options); step !== undefined; step = await nextStep(db, options)) applied.push(step);
     const books = `${BOOKKEEPING.schema}.${BOOKKEEPING.table}`;
     await db.raw(`grant select on ${books} to ${quoted(roles.app)}`);
     return applied;
@@ -58,11 +62,28 @@ async function applySteps(options: MigrateOptions, roles: RoleNames): Promise<re
   }
 }
 
+/**
+ * The next step, in a transaction of its own; undefined: there is none. Whatever uses a table queues up behind a step that
+ * waits for it, so a step does not wait for long, gives way to those that use it, and tries again.
+ */
+async function nextStep(db: Knex, { timers, log }: Pick<MigrateOptions, 'timers' | 'log'>): Promise<string | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const [, [name]] = (await db.migrate.up()) as [number, string[]];
+      return name;
+    } catch (error) {
+      if (tries >= LIMITS.migrationTriesMax || !gaveWay(failureOf(error))) throw error;
+      log.warn({ tries }, 'a migration gave way to those who use the database; trying again');
+      await timers.sleep(LIMITS.migrationPauseMs);
+    }
+  }
+}
+
 function ownerKnex({ ownerUrl, migrations, log }: MigrateOptions, roles: RoleNames): Knex {
   const note = (message: unknown): void => log.warn({}, String(message));
   return knex.knex({
     client: 'pg',
-    connection: { connectionString: ownerUrl, ...BOUNDS },
+    connection: { connectionString: ownerUrl, ...STEP_BOUNDS },
     searchPath: ['public'],
     // A failed step is thrown as well; once is enough.
     log: { warn: note, error() {}, deprecate: note, debug() {} },

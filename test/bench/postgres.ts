@@ -47,7 +47,7 @@ export class BenchPostgres {
     const app = new URL(ownerUrl);
     app.username = roleNames(this.#word).app;
     app.password = PASSWORD;
-    await migrate({ ownerUrl, appUrl: app.href, migrations: MIGRATIONS, randomness: systemRandomness, log: silentLog });
+    await migrate({ ownerUrl, appUrl: app.href, migrations: MIGRATIONS, randomness: systemRandomness, timers: systemTimers, log: silentLog });
     return { ownerUrl, appUrl: app.href };
   }
 

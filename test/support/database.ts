@@ -89,7 +89,7 @@ function opened(superuser: TestServer['superuser'], name: string): TestDatabase 
 async function makeDatabase(superuser: TestServer['superuser'], name: string, migrations: readonly Migration[]): Promise<string> {
   await query(superuser('postgres'), `create database ${name} template template0 encoding 'UTF8' locale 'C'`);
   const ownerUrl = superuser(name);
-  await migrate({ ownerUrl, appUrl: asApp(ownerUrl), migrations, randomness: systemRandomness, log: silentLog });
+  await migrate({ ownerUrl, appUrl: asApp(ownerUrl), migrations, randomness: systemRandomness, timers: systemTimers, log: silentLog });
   return name;
 }
 

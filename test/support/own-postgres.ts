@@ -56,7 +56,7 @@ export class OwnPostgres {
     await client.end();
     const ownerUrl = this.#url('postgres', name);
     const appUrl = this.#url('scaiwave_app', name);
-    await migrate({ ownerUrl, appUrl, migrations: MIGRATIONS, randomness: systemRandomness, log: silentLog });
+    await migrate({ ownerUrl, appUrl, migrations: MIGRATIONS, randomness: systemRandomness, timers: systemTimers, log: silentLog });
     return {
       env: { SCAIWAVE_DATA_DIR: this.dataDir, SCAIWAVE_DB_URL: appUrl, SCAIWAVE_MASTER_KEY: MASTER_KEY_FOR_TESTS },
       ownerUrl: async () => ownerUrl,

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import pg from 'pg';
-import type { Log } from '../../../src/kernel/ports.js';
-import { silentLog, systemRandomness } from '../../../src/kernel/system-ports.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
+import type { Timers } from '../../../src/kernel/ports.js';
+import { silentLog, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
 import { migrate } from '../../../src/store/migrate.js';
 import type { Migration } from '../../../src/store/migrations/migration.js';
 import { roleNames } from '../../../src/store/roles.js';
@@ -9,14 +10,15 @@ import { startCheck } from '../../../src/store/start-check/start-check.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { SMALL_SCHEMA } from '../../support/small-schema.js';
 
+const NOBODY = '00000000-0000-4000-8000-000000000000';
 const NOTHING: readonly Migration[] = [];
 const SECOND: Migration = { name: '0002-more', up: ({ run }) => run(`alter table notes add column more jsonb default '{"a": 1}' check (more ? 'a')`) };
 const BROKEN: Migration = { name: '0003-broken', up: ({ run }) => run('create table half (tenant_id uuid); select no_such_function()') };
 
 describe('migrate', () => {
   let store: TestDatabase;
-  const go = (migrations: readonly Migration[], log: Pick<Log, 'warn'> = silentLog): ReturnType<typeof migrate> =>
-    migrate({ ownerUrl: store.ownerUrl, appUrl: store.appUrl, migrations, randomness: systemRandomness, log });
+  const go = (migrations: readonly Migration[], timers: Pick<Timers, 'sleep'> = systemTimers): ReturnType<typeof migrate> =>
+    migrate({ ownerUrl: store.ownerUrl, appUrl: store.appUrl, migrations, randomness: systemRandomness, timers, log: silentLog });
 
   beforeEach(async () => {
     store = await freshDatabase(NOTHING);
@@ -34,14 +36,53 @@ describe('migrate', () => {
     expect(runs.flatMap(({ applied }) => applied)).to.deep.equal(['0001-small', '0002-more']);
   });
 
-  it('keeps nothing of a run in which a step fails, and can be run again', async () => {
-    const failed = await go([...SMALL_SCHEMA, BROKEN]).then(
-      () => false,
-      () => true,
-    );
-    expect(failed).to.equal(true);
-    expect(await store.asOwner(`select to_regclass('half') as half, to_regclass('notes')::text as notes`)).to.deep.equal([{ half: null, notes: null }]);
-    expect((await go([...SMALL_SCHEMA, SECOND])).applied).to.deep.equal(['0001-small', '0002-more']);
+  it('keeps nothing of a step that fails, and goes on from there when it is run again', async () => {
+    expect(await failureOf(go([...SMALL_SCHEMA, BROKEN]))).to.have.property('code', '42883');
+    expect(await store.asOwner(`select to_regclass('half') as half, to_regclass('notes')::text as notes`)).to.deep.equal([{ half: null, notes: 'notes' }]);
+    expect((await go([...SMALL_SCHEMA, SECOND])).applied).to.deep.equal(['0002-more']);
+  });
+
+  it('gives way to those who use a table that a step needs whole, and has its turn after them', async () => {
+    await go(SMALL_SCHEMA);
+    const user = new pg.Client({ connectionString: store.ownerUrl });
+    await user.connect();
+    await user.query('begin');
+    const note = (id: number): string => `insert into notes (tenant_id, note_id) values ('${NOBODY}', ${id})`;
+    await user.query(note(1));
+    let pauses = 0;
+    const sleep = async (): Promise<void> => {
+      pauses += 1;
+      // Nothing stands before the table meanwhile.
+      await store.asOwner(`set lock_timeout = 100; ${note(1 + pauses)}`);
+      if (pauses === 2) await user.query('commit');
+    };
+    try {
+      expect((await go([...SMALL_SCHEMA, SECOND], { sleep })).applied).to.deep.equal(['0002-more']);
+    } finally {
+      await user.end();
+    }
+    expect(pauses).to.equal(2);
+    expect(await store.asOwner('select count(*)::int as notes from notes')).to.deep.equal([{ notes: 3 }]);
+  });
+
+  it('repeats a step that was given up for a deadlock, a bounded number of times', async () => {
+    let [tries, pauses] = [0, 0];
+    const failing = (times: number): Migration => ({
+      name: '0002-raced',
+      async up({ run }) {
+        tries += 1;
+        await run('create table raced (tenant_id uuid)');
+        if (tries <= times) await run("do $$ begin raise exception using errcode = '40P01'; end $$");
+      },
+    });
+    const timers = { sleep: async (ms: number) => void (pauses += ms) };
+    expect((await go([...SMALL_SCHEMA, failing(3)], timers)).applied).to.deep.equal(['0001-small', '0002-raced']);
+    expect([tries, pauses]).to.deep.equal([4, 3 * LIMITS.migrationPauseMs]);
+
+    await store.asOwner("drop table raced; delete from scaiwave_migrations.applied where name = '0002-raced'");
+    tries = 0;
+    expect(await failureOf(go([...SMALL_SCHEMA, failing(Infinity)], timers))).to.have.property('code', '40P01');
+    expect(tries).to.equal(LIMITS.migrationTriesMax);
   });
 
   it('goes on after one that was killed with its lock in the books', async () => {
@@ -67,7 +108,7 @@ describe('migrate', () => {
     try {
       const ownerUrl = loginAs(store.ownerUrl, name, name);
       const appUrl = loginAs(store.ownerUrl, roles.app, name);
-      const options = { ownerUrl, appUrl, randomness: systemRandomness, log: silentLog };
+      const options = { ownerUrl, appUrl, randomness: systemRandomness, timers: systemTimers, log: silentLog };
       expect((await migrate({ ...options, migrations: SMALL_SCHEMA })).applied).to.deep.equal(['0001-small']);
       expect((await migrate({ ...options, migrations: [...SMALL_SCHEMA, SECOND] })).applied).to.deep.equal(['0002-more']);
       await startCheck({ url: appUrl, roles, migrations: [...SMALL_SCHEMA, SECOND] });
@@ -82,6 +123,13 @@ describe('migrate', () => {
     expect(row?.['verifier']).to.match(/^SCRAM-SHA-256\$4096:[A-Za-z0-9+/=]{24}\$[A-Za-z0-9+/=]{44}:[A-Za-z0-9+/=]{44}$/);
   });
 });
+
+function failureOf(work: Promise<unknown>): Promise<unknown> {
+  return work.then(
+    () => expect.fail('it did not fail'),
+    (error: unknown) => error,
+  );
+}
 
 function loginAs(url: string, login: string, database: string): string {
   const changed = new URL(url);
