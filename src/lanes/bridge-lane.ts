@@ -17,8 +17,15 @@ import { isRelayed } from './outbound-message.js';
 
 /** Keeps a bridge true to its room: its member, its channel, what the room's home refused. */
 export interface BridgeUpkeep {
-  /** `position`: how far in the tenant's stream refusals have been looked for. */
-  tend(ctx: TenantContext, bridge: BridgeId, position: number): Promise<{ readonly open: boolean; readonly position: number }>;
+  tend(ctx: TenantContext, bridge: BridgeId, position: number): Promise<BridgeTended>;
+}
+
+export interface BridgeTended {
+  readonly open: boolean;
+  /** How far in the tenant's stream refusals have been looked for. */
+  readonly position: number;
+  /** There may be more of them behind it. */
+  readonly more: boolean;
 }
 
 export interface BridgeLaneDeps {
@@ -51,15 +58,20 @@ export class BridgeLane implements LaneHandler {
   async run(lease: Lease): Promise<Turn> {
     const { ctx, consumer } = lease;
     const bridgeId = bridgeOfConsumer(consumer.consumer_id);
-    const { open, position } = await this.deps.upkeep.tend(ctx, bridgeId, consumer.position);
-    if (!open) return { nextMs: null, position };
+    const tended = await this.deps.upkeep.tend(ctx, bridgeId, consumer.position);
+    const turn = tended.open ? await this.#speak(lease, bridgeId) : { nextMs: null };
+    return { ...turn, position: tended.position, ...(tended.more ? { nextMs: 0 } : {}) };
+  }
+
+  async #speak(lease: Lease, bridgeId: BridgeId): Promise<Turn> {
+    const { ctx } = lease;
     const work = await readBridgeWork(this.deps.store, this.deps.safe, ctx, bridgeId, this.deps.clock.nowMs());
-    if (work === undefined || work.bridge.state !== 'active') return { nextMs: null, position };
+    if (work === undefined || work.bridge.state !== 'active') return { nextMs: null };
     const roomId = work.bridge.room_id;
-    if (work.bridge.direction === 'in') return { nextMs: null, position, lanes: [{ roomId, cursor: work.headSeq }] };
+    if (work.bridge.direction === 'in') return { nextMs: null, lanes: [{ roomId, cursor: work.headSeq }] };
     const progress: Progress = { cursor: work.cursor, posts: 0 };
     const stop = await this.#carry(lease, work, progress);
-    return { ...stop, position, lanes: [{ roomId, cursor: progress.cursor }] };
+    return { ...stop, lanes: [{ roomId, cursor: progress.cursor }] };
   }
 
   retryMs(attempts: number): number {

@@ -3,7 +3,7 @@ import { parseDeliveryId, type BridgeId, type EventId } from '../../kernel/ids.j
 import { LIMITS } from '../../kernel/limits.js';
 import type { Clock, Log, Randomness } from '../../kernel/ports.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
-import type { BridgeUpkeep } from '../../lanes/bridge-lane.js';
+import type { BridgeTended, BridgeUpkeep } from '../../lanes/bridge-lane.js';
 import type { BridgeRow } from '../../store/repositories/bridges.repository.js';
 import type { EntryRow } from '../../store/repositories/entry-row.js';
 import type { RoomRow } from '../../store/repositories/rooms.repository.js';
@@ -35,24 +35,24 @@ interface Facts {
 export class TendBridge implements BridgeUpkeep {
   constructor(private readonly deps: TendBridgeDeps) {}
 
-  async tend(ctx: TenantContext, id: BridgeId, position: number): Promise<{ readonly open: boolean; readonly position: number }> {
+  async tend(ctx: TenantContext, id: BridgeId, position: number): Promise<BridgeTended> {
     const facts = await this.deps.store.read(ctx, (repositories) => readFacts(ctx, repositories, id));
-    if (facts === undefined || facts.bridge.state === 'ended') return { open: false, position };
+    if (facts === undefined || facts.bridge.state === 'ended') return { open: false, position, more: false };
     const over = reasonToEnd(facts);
     if (over !== undefined) {
       this.deps.log.warn({ tenantId: ctx.tenantId, bridgeId: id, note: over }, 'a bridge has ended');
       await this.deps.closeBridge.end(ctx, facts.bridge, over);
-      return { open: false, position };
+      return { open: false, position, more: false };
     }
-    if (facts.room.phase === 'hosted') return { open: true, position };
+    if (facts.room.phase === 'hosted') return { open: true, position, more: false };
     const looked = await this.#parkRefused(ctx, facts.bridge, position);
-    if (facts.membership !== 'join') return { open: false, position: looked };
+    if (facts.membership !== 'join') return { open: false, ...looked };
     if (facts.bridge.announced_by === null) await this.#announce(ctx, facts.bridge);
-    return { open: true, position: looked };
+    return { open: true, ...looked };
   }
 
   /** What the home refused is set aside at the bridge, with its reason. */
-  async #parkRefused(ctx: TenantContext, bridge: BridgeRow, position: number): Promise<number> {
+  async #parkRefused(ctx: TenantContext, bridge: BridgeRow, position: number): Promise<Pick<BridgeTended, 'position' | 'more'>> {
     const nowMs = this.deps.clock.nowMs();
     return this.deps.store.transact(ctx, async ({ relay, deliveries }) => {
       const rows = await relay.refused(ctx, bridge.room_id, bridge.bridge_id, position, LIMITS.bridgeReadMax);
@@ -66,7 +66,7 @@ export class TendBridge implements BridgeUpkeep {
           expires_at: nowMs + LIMITS.deliveryKeptMs,
         });
       }
-      return rows.at(-1)?.stream_position ?? position;
+      return { position: rows.at(-1)?.stream_position ?? position, more: rows.length === LIMITS.bridgeReadMax };
     });
   }
 

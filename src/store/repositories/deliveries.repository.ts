@@ -193,12 +193,16 @@ export class DeliveriesRepository {
     await this.tx.prepared('intents_erase', 'update bridge_intents set content_hash = null where tenant_id = $1 and event_id = any ($2)', [ctx.tenantId, [...eventIds]]);
   }
 
-  /** Deletes what has aged out, at most `limit` at a time; tells how many went. */
+  /** Deletes what has aged out, and the intents of what nobody ever learned the outcome of, at most `limit` at a time; tells how many went. */
   async expire(ctx: TenantContext, nowMs: number, limit: number): Promise<number> {
     const rows = await this.tx.prepared(
       'deliveries_expire',
-      `delete from deliveries where tenant_id = $1 and delivery_id in
-         (select delivery_id from deliveries where tenant_id = $1 and expires_at <= $2 limit $3) returning 1`,
+      `with gone as (
+         delete from deliveries where tenant_id = $1 and delivery_id in
+           (select delivery_id from deliveries where tenant_id = $1 and expires_at <= $2 limit $3) returning bridge_id, event_id),
+       settled as (
+         delete from bridge_intents i using gone g where i.tenant_id = $1 and i.bridge_id = g.bridge_id and i.event_id = g.event_id)
+       select 1 from gone`,
       [ctx.tenantId, nowMs, limit],
     );
     return rows.length;

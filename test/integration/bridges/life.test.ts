@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { NewBridge, NewBridgeView } from '../../../src/flows/api/bridges-admin.js';
 import type { Caller } from '../../../src/kernel/caller.js';
 import { EVENT_TYPES, type JsonObject } from '../../../src/kernel/events.js';
-import { parseBridgeId, type RoomId } from '../../../src/kernel/ids.js';
+import { parseBridgeId, parseDeliveryId, parseEventId, type RoomId } from '../../../src/kernel/ids.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import type { Founding } from '../../../src/flows/rooms/found-room.js';
 import { BridgeWorld, nativeMessage } from '../../support/bridge-world.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
@@ -66,6 +68,43 @@ describe('A bridge', function () {
     const bridge = await world.bridge(alice, room, { name: `x${'\u{1f600}'.repeat(199)}` });
     const [joined] = await stateOf(bridge.bridge_id);
     expect(joined?.content).to.have.property('display_name', `x${'\u{1f600}'.repeat(49)}`);
+  });
+
+  it('keeps the trace of a post that nobody knows the outcome of no longer than its delivery', async () => {
+    const { ctx } = alice;
+    const id = parseBridgeId((await world.bridge(alice, room, { direction: 'both', outboundWebhook: HOOK })).bridge_id);
+    const said = parseEventId((await world.say(alice, room, 'is it there?')).id);
+    const attempt = { delivery_id: parseDeliveryId(`dlv-${randomUUID()}`), bridge_id: id, event_id: said, seq: 9, form_seq: 9, contentHash: Buffer.alloc(32), nowMs: 1 };
+    const settled = {
+      state: 'parked', failed: 1, triedAtMs: 1, status: null, error: 'egress_total', ms: null, answer: null, externalId: null, nextAttemptAtMs: null, outcomeKnown: false, nowMs: 1, expiresAtMs: 100,
+    } as const;
+    await world.store.transact(ctx, async ({ deliveries }) => {
+      await deliveries.begin(ctx, attempt);
+      await deliveries.settle(ctx, id, said, settled);
+    });
+    const expired = (nowMs: number): Promise<number> => world.store.transact(ctx, ({ deliveries }) => deliveries.expire(ctx, nowMs, 10));
+    expect(await expired(99)).to.equal(0);
+    expect(await left()).to.include({ deliveries: 1, bridge_intents: 1 });
+    expect(await expired(100)).to.equal(1);
+    expect(await left()).to.include({ deliveries: 0, bridge_intents: 0 });
+  });
+
+  it('comes back at once for the rest, where the home has refused more than is looked at in a turn', async () => {
+    const bridge = await world.bridge(alice, room);
+    await world.call(bridge, nativeMessage('m-1', 'refused'));
+    const { ctx } = alice;
+    const refused = LIMITS.bridgeReadMax + 5;
+    await database.asOwner(
+      `insert into entries select (jsonb_populate_record(e, jsonb_build_object('stream_position', e.stream_position + n, 'seq', null, 'at', null, 'chain_hash', null,
+         'event_id', 'evt-' || gen_random_uuid(), 'wire_id', gen_random_uuid(), 'state', 'refused', 'reason', 'SW_ROOM_FROZEN'))).*
+       from entries e, generate_series(1, $2::int) n where e.tenant_id = $1 and e.foreign_origin is not null`,
+      [ctx.tenantId, refused],
+    );
+    await database.asOwner("update rooms set phase = 'mirrored' where tenant_id = $1", [ctx.tenantId]);
+    expect(await world.turn(ctx, bridge.bridge_id)).to.equal('more');
+    expect(await left()).to.include({ deliveries: LIMITS.bridgeReadMax });
+    expect(await world.turn(ctx, bridge.bridge_id)).to.equal('idle');
+    expect(await left()).to.include({ deliveries: refused });
   });
 
   it('comes into a room in which nobody of its home is left', async () => {
