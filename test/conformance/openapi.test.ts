@@ -6,6 +6,7 @@ import { actingRoutes } from '../../src/http/routes/acting.js';
 import { routeTable } from '../../src/http/routes/table.js';
 import { actingFaults, openApiFaults } from '../support/openapi-faults.js';
 import type { OpenApi } from '../support/openapi-faults.js';
+import { validityFaults } from '../support/openapi-validity.js';
 import { silentApis } from '../support/silent-apis.js';
 
 describe('specs/openapi.json', () => {
@@ -22,6 +23,25 @@ describe('specs/openapi.json', () => {
     expect(actingFaults(document, actingRoutes(routes).slice(1))).to.have.length(1);
     expect(actingFaults(document, actingRoutes(routes).map((route) => ({ ...route, who: 'member' as const })))).not.to.deep.equal([]);
   });
+
+  it('is a document of OpenAPI 3.1, whose references lead somewhere and whose schemas are JSON Schemas', async () => {
+    expect(document).to.have.property('openapi').that.matches(/^3\.1\./);
+    expect(await validityFaults(document, 'specs/schemas')).to.deep.equal([]);
+  });
+
+  for (const [title, from, to, fault] of [
+    ['a member that OpenAPI does not know', '"summary"', '"sumary"', /\/paths\/.*unevaluated properties/],
+    ['a parameter in no place', '"in": "query"', '"in": "body"', /\/in: /],
+    ['a reference to no component', '#/components/parameters/bridge_id', '#/components/parameters/bridge', /Can't resolve #\/components\/parameters\/bridge/],
+    ['a reference to no schema', 'schemas/api/bridge.json', 'schemas/api/bridges.json', /Can't resolve schemas\/api\/bridges.json/],
+    ['a type that JSON Schema does not know', '"type": "integer"', '"type": "int"', /no JSON Schema: /],
+    ['a version before', '"openapi": "3.1.0"', '"openapi": "1.2"', /supported/],
+  ] as const) {
+    it(`is none with ${title}`, async () => {
+      const faults = await validityFaults(JSON.parse(text.replace(from, to)) as object, 'specs/schemas');
+      expect(faults.join('\n')).to.match(fault);
+    });
+  }
 
   it('names only schemas that exist', () => {
     const contract = loadContract('specs');
