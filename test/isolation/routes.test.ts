@@ -238,7 +238,7 @@ describe('every route, with ids of another tenant', function () {
       const by = `mock:first:as-${role.replace('_', '-')}:${role}${role === 'partner_admin' ? ':prt_mine' : ''}`;
       for (const route of routes) {
         const [one, needed] = [CASES[nameOf(route)], ROLES.find((who) => who === route.who)];
-        // The platform administers every tenant; whoever else calls (peers, bridges, workers) has no role.
+        // What the platform may do to every tenant is in platform.test.ts; whoever else calls (peers, bridges, workers) has no role.
         if (one === undefined || needed === undefined || (role === 'super_admin' && roleReaches(needed, 'partner_admin'))) continue;
         const { status, text } = await call(route, { ...one, by });
         expect(text, nameOf(route)).not.to.include(MARK);
