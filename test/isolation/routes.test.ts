@@ -46,6 +46,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'GET /v1/rooms': { answer: 'own' },
   'GET /v1/rooms/archived': { answer: 'own' },
   'GET /v1/directory/rooms': { answer: 'own', query: () => `q=${MARK}` },
+  'GET /v1/directory/alias/{alias}': room('SW_ROOM_NOT_FOUND'),
   'GET /v1/rooms/{room_id}': room('SW_ROOM_NOT_FOUND'),
   'GET /v1/rooms/{room_id}/state': room('SW_ROOM_NOT_FOUND'),
   'PUT /v1/rooms/{room_id}/name': room('SW_ROOM_NOT_FOUND', () => ({ name: 'taken' })),
@@ -377,7 +378,7 @@ async function otherTenant(gateway: Gateway): Promise<Theirs> {
   const [mine] = await gateway.database.asOwner<{ tenant_id: string }>("select tenant_id from tenants where slug = 'first'");
   return {
     tenant: ctx.tenantId,
-    ids: { tenant_id: ctx.tenantId, partner_id: 'prt_theirs', room_id: room, event_id: event, participant_id: participant, invitation_id: invitation?.id ?? '', task_id: task, bridge_id: bridge, delivery_id: `dlv-${participant}`, server: 'second.example', local_id: 'theirs', emoji: '+', slug: 'theirs', media_id: media, token: readdressed(url, mine?.tenant_id ?? '') },
+    ids: { tenant_id: ctx.tenantId, partner_id: 'prt_theirs', room_id: room, alias: `!${room}:second.example`, event_id: event, participant_id: participant, invitation_id: invitation?.id ?? '', task_id: task, bridge_id: bridge, delivery_id: `dlv-${participant}`, server: 'second.example', local_id: 'theirs', emoji: '+', slug: 'theirs', media_id: media, token: readdressed(url, mine?.tenant_id ?? '') },
   };
 }
 

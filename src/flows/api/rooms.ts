@@ -1,6 +1,6 @@
 import type { Caller } from '../../kernel/caller.js';
 import type { Membership, RoomState, RoomType } from '../../kernel/events.js';
-import type { Fqid, ParticipantId, RoomId } from '../../kernel/ids.js';
+import type { Fqid, LogName, ParticipantId, RoomId } from '../../kernel/ids.js';
 import type { InvitationView } from './invitations.js';
 import type { Page, PageRequest } from './page.js';
 import type { ParticipantView } from './participants.js';
@@ -96,6 +96,8 @@ export interface RoomsApi {
   /** Public rooms, and those the caller is in. */
   directory(caller: Caller, filter: RoomFilter): Promise<Page<RoomView>>;
   get(caller: Caller, room: RoomId): Promise<RoomView>;
+  /** The same by the name that it has on every server. */
+  byAlias(caller: Caller, alias: LogName): Promise<RoomView>;
   state(caller: Caller, room: RoomId): Promise<RoomStateView>;
   setName(caller: Caller, room: RoomId, name: string): Promise<RoomView>;
   setTopic(caller: Caller, room: RoomId, topic: string): Promise<RoomView>;

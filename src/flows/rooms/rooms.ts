@@ -1,7 +1,7 @@
 import type { Caller } from '../../kernel/caller.js';
 import { GatewayError } from '../../kernel/errors.js';
 import { EVENT_TYPES, type JsonObject } from '../../kernel/events.js';
-import { serverOf, type Fqid, type ParticipantId, type RoomId } from '../../kernel/ids.js';
+import { serverOf, type Fqid, type LogName, type ParticipantId, type RoomId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Store } from '../../store/store.js';
 import { DataError } from '../../store/sql-error.js';
@@ -76,6 +76,12 @@ export class Rooms implements RoomsApi {
 
   async get(caller: Caller, room: RoomId): Promise<RoomView> {
     return this.deps.views.one(caller, room);
+  }
+
+  async byAlias(caller: Caller, alias: LogName): Promise<RoomView> {
+    const room = await this.deps.store.read(caller.ctx, ({ rooms }) => rooms.findByLog(caller.ctx, alias));
+    if (room === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', alias);
+    return this.deps.views.one(caller, room.room_id);
   }
 
   async state(caller: Caller, roomId: RoomId): Promise<RoomStateView> {

@@ -1,6 +1,6 @@
 import type { RoomType } from '../../kernel/events.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { parseFqid, parseParticipantId, parseRoomId } from '../../kernel/ids.js';
+import { parseFqid, parseLogName, parseParticipantId, parseRoomId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { NewRoom, RoomStateView, RoomsApi, RoomView } from '../../flows/api/rooms.js';
 import { userRoute } from '../define-route.js';
@@ -114,6 +114,15 @@ function findingRoutes(api: RoomsApi): readonly Route[] {
       reply: rooms,
       handle: ({ caller, query: { limit, offset, q, room_type } }) =>
         api.directory(caller, { limit, offset, q, roomType: room_type }),
+    }),
+    userRoute({
+      method: 'GET',
+      path: '/v1/directory/alias/{alias}',
+      who: 'member',
+      summary: 'One room, by its `room_alias`.',
+      params: { alias: parseLogName },
+      reply: room,
+      handle: ({ caller, params }) => api.byAlias(caller, params.alias),
     }),
     userRoute({
       method: 'GET',

@@ -44,6 +44,7 @@ describe('people of b.example in rooms of a.example', function () {
     await alice.says(room.id, 'after the invitation');
     const there = await accept(bob, room.room_alias);
     expect(there).not.to.equal(room.id);
+    expect(await bob.do<RoomSeen>('GET', `/v1/directory/alias/${room.room_alias}`)).to.deep.include({ id: there });
     await heard(bob, there, 'after the invitation');
     expect(await bob.hears(there)).to.deep.equal(['after the invitation']);
     expect(await memberships(alice, room.id)).to.deep.equal({ [alice.fqid]: 'join', [bob.fqid]: 'join' });

@@ -120,6 +120,16 @@ describe('making and finding rooms', () => {
       expect(found.map((person) => person.id)).to.deep.equal([alice.id]);
     });
 
+    it('finds a room by the name that it has on every server, for those who may see it', async () => {
+      const [open, restricted] = [await alice.room({ room_type: 'public' }), await alice.room({ visibility: 'restricted' })];
+      const by = (person: Person, alias: string) => person.try('GET', `/v1/directory/alias/${encodeURIComponent(alias)}`);
+      for (const person of [alice, bob]) expect((await by(person, open.room_alias)).body.data).to.deep.equal(await person.do('GET', `/v1/rooms/${open.id}`));
+      expect((await by(alice, restricted.room_alias)).body.data).to.deep.include({ id: restricted.id });
+      expectRefusal(await by(bob, restricted.room_alias), 'SW_ROOM_NOT_FOUND');
+      for (const alias of [`!room-${randomUUID()}:a.example`, `!${open.id}:b.example`]) expectRefusal(await by(alice, alias), 'SW_ROOM_NOT_FOUND');
+      for (const alias of [open.id, '#general:a.example', `${open.room_alias}/more`]) expect((await by(alice, alias)).status).to.equal(400);
+    });
+
     it('gives the whole state to members and to nobody else', async () => {
       const room = await alice.room();
       await alice.brings(room.id, bob);

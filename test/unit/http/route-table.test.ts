@@ -18,6 +18,7 @@ import type { Asked } from '../../support/recording-apis.js';
 const UUID = '33333333-3333-4333-8333-333333333333';
 const PARAMS = {
   room_id: `room-${UUID}`,
+  alias: `!room-${UUID}:a.example`,
   event_id: `evt-${UUID}`,
   participant_id: UUID,
   tenant_id: UUID,
@@ -54,6 +55,7 @@ const USER_CASES: readonly Case[] = [
   ['GET /v1/rooms', { query: 'limit=7&offset=14' }, 'rooms.list', [{ limit: 7, offset: 14 }]],
   ['GET /v1/rooms/archived', {}, 'rooms.listArchived', [PAGE]],
   ['GET /v1/directory/rooms', { query: 'q=a+b&room_type=public' }, 'rooms.directory', [{ ...PAGE, q: 'a b', roomType: 'public' }]],
+  ['GET /v1/directory/alias/{alias}', {}, 'rooms.byAlias', [PARAMS.alias]],
   ['GET /v1/rooms/{room_id}', {}, 'rooms.get', [room]],
   ['GET /v1/rooms/{room_id}/state', {}, 'rooms.state', [room]],
   ['PUT /v1/rooms/{room_id}/name', { body: { name: 'n' } }, 'rooms.setName', [room, 'n']],
