@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { GatewayError } from '../kernel/errors.js';
 import { parseLocalId, parseParticipantId, type LocalId } from '../kernel/ids.js';
 import { localIdSlug } from '../kernel/local-ids.js';
@@ -8,6 +9,7 @@ import type { ParticipantRow } from '../store/repositories/participants.reposito
 import type { Repositories } from '../store/store.js';
 
 const NAME_ATTEMPTS_MAX = 20;
+const OWN_MARK_CHARS = 8;
 
 /** What is known of somebody of ScaiKey who has no participant yet. */
 export interface Newcomer {
@@ -31,7 +33,7 @@ export class MakePerson {
   async within(ctx: TenantContext, { participants }: Pick<Repositories, 'participants'>, newcomer: Newcomer): Promise<ParticipantRow> {
     const wished = localIdFor(newcomer);
     for (let attempt = 1; attempt <= NAME_ATTEMPTS_MAX; attempt += 1) {
-      const localId = attempt === 1 ? wished : parseLocalId(`${wished}-${attempt}`);
+      const localId = parseLocalId(`${wished}${markOf(attempt, newcomer.subject)}`);
       await participants.add(ctx, {
         participant_id: parseParticipantId(this.deps.randomness.uuid()),
         participant_type: 'human',
@@ -50,7 +52,13 @@ export class MakePerson {
   }
 }
 
-/** From what the person calls themselves. */
-function localIdFor({ username, email, subject }: Newcomer): LocalId {
-  return localIdSlug(username ?? email?.split('@')[0] ?? subject);
+/** From what the person calls themselves, as far as it can be written in Latin letters and digits. */
+function localIdFor({ username = '', email = '', subject }: Newcomer): LocalId {
+  return localIdSlug(username, email.split('@')[0] ?? '', subject);
+}
+
+/** The last mark is a person's own, so that nobody is kept out by those who came before. */
+function markOf(attempt: number, subject: string): string {
+  if (attempt === 1) return '';
+  return attempt < NAME_ATTEMPTS_MAX ? `-${attempt}` : `-${hash('sha256', subject, 'hex').slice(0, OWN_MARK_CHARS)}`;
 }

@@ -9,17 +9,21 @@ export function isReservedLocalId(text: string): boolean {
 }
 
 /**
- * A local id from what somebody is called elsewhere, with room left for a mark behind a hyphen. It is never a reserved
- * one, whatever mark comes behind it.
+ * A local id from the first of these words for somebody that leaves something to read, with room left for a mark behind a
+ * hyphen. It is never a reserved one, whatever mark comes behind it.
  */
-export function localIdSlug(text: string): LocalId {
-  const slug = text
+export function localIdSlug(...words: readonly string[]): LocalId {
+  const slug = words.map(legible).find((word) => word !== '');
+  if (slug === undefined) return parseLocalId(MADE_PREFIX);
+  return parseLocalId(isReservedLocalId(slug) || isReservedLocalId(`${slug}-`) ? `${MADE_PREFIX}-${slug}` : slug);
+}
+
+function legible(text: string): string {
+  return text
     .normalize('NFKC')
     .toLowerCase()
     .replace(/[^a-z0-9._=-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
     .slice(0, SLUG_CHARS_MAX)
     .replace(/-+$/, '');
-  if (slug === '') return parseLocalId(MADE_PREFIX);
-  return parseLocalId(isReservedLocalId(slug) || isReservedLocalId(`${slug}-`) ? `${MADE_PREFIX}-${slug}` : slug);
 }

@@ -47,6 +47,7 @@ export const METRICS: Readonly<Record<string, Metric>> = {
   scaigrid_calls_total: counter('Calls of ScaiGrid, by what was asked and what came of it.', 'call', 'outcome'),
   scaikey_changes_total: counter('What the word of ScaiKey changed here.', 'act'),
   scaikey_events_total: counter('Events of ScaiKey, by what came of them.', 'outcome'),
+  scaikey_passed_over_total: counter('Records of ScaiKey that a reconciliation could not keep, by part and code.', 'part', 'code'),
   scaikey_syncs_total: counter('Reconciliations with ScaiKey that ended, by part and how.', 'part', 'outcome'),
   sidekick_handovers_total: counter('Tasks given to the queue of the workers, by whether it kept them.', 'outcome'),
   sidekicks_ended_total: counter('Sidekicks that ended, by how.', 'outcome'),

@@ -9,10 +9,11 @@ import type { Store } from '../../store/store.js';
 import { factTimeUs } from './fact-time.js';
 import { isNews, type KeepPerson } from './keep-person.js';
 import type { KeepTenant } from './keep-tenant.js';
+import { keptApart, type KeptApartDeps } from './kept-apart.js';
 import type { Heard, ScaikeyChange } from './news.js';
 import type { Run, Runs } from './run-book.js';
 
-export interface ReconcilePeopleDeps {
+export interface ReconcilePeopleDeps extends KeptApartDeps {
   readonly store: Pick<Store, 'read' | 'transact'>;
   readonly admin: Pick<ScaikeyAdmin, 'page' | 'one'>;
   readonly keepTenant: Pick<KeepTenant, 'run'>;
@@ -64,7 +65,7 @@ export class ReconcilePeople {
   async #tenant(ctx: TenantContext, hear: (heard: Heard) => void): Promise<Next> {
     const atUs = factTimeUs(this.deps.clock);
     const record = await this.deps.admin.one('tenants', ctx.scaikeyTenantId);
-    if (record !== undefined) hear(await this.deps.keepTenant.run(tenantFact(ctx.scaikeyTenantId, atUs, record), false));
+    if (record !== undefined) hear(await this.#apart(ctx.scaikeyTenantId, this.deps.keepTenant.run(tenantFact(ctx.scaikeyTenantId, atUs, record), false)));
     if (record !== undefined) return { step: 'listing', page: 1 };
     const said = await this.deps.store.read(ctx, ({ scaikey }) => scaikey.find(ctx, 'tenant', [ctx.scaikeyTenantId]));
     if ((said.get(ctx.scaikeyTenantId)?.standing ?? null) === null) return undefined;
@@ -91,7 +92,7 @@ export class ReconcilePeople {
       const atUs = factTimeUs(this.deps.clock);
       const record = await this.deps.admin.one('users', subject);
       const isThere = record !== undefined && isOf(ctx, record);
-      hear(await this.deps.keepPerson.run(ctx, isThere ? userFact(subject, atUs, record) : { ...userFact(subject, atUs, {}), standing: 'barred' }));
+      hear(await this.#apart(subject, this.deps.keepPerson.run(ctx, isThere ? userFact(subject, atUs, record) : { ...userFact(subject, atUs, {}), standing: 'barred' })));
     }
     if (subjects.length === 0) return undefined;
     await this.deps.store.transact(ctx, ({ scaikey }) => scaikey.saw(ctx, 'user', subjects, begunAtMs));
@@ -106,8 +107,12 @@ export class ReconcilePeople {
       await scaikey.find(ctx, 'user', subjects),
     ]);
     for (const fact of facts) {
-      if (isNews(fact, people.get(fact.subject), said.get(fact.subject))) hear(await this.deps.keepPerson.run(ctx, fact));
+      if (isNews(fact, people.get(fact.subject), said.get(fact.subject))) hear(await this.#apart(fact.subject, this.deps.keepPerson.run(ctx, fact)));
     }
+  }
+
+  #apart(resource: string, work: Promise<Heard>): Promise<Heard> {
+    return keptApart(this.deps, 'people', resource, work);
   }
 }
 
