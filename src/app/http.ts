@@ -51,7 +51,7 @@ export interface HttpParts extends Basics {
 export function composeHttp(parts: HttpParts): HttpServer {
   const { config, storage, contract, people, federation, tenancy, bridges, sidekicks, ai, media: { media }, inProcess, checkReplies, log, meter } = parts;
   const { rates } = parts.services;
-  const system = systemContext('find-dirty');
+  const system = systemContext('ready');
   const ops = new Ops(VERSION, { database: () => storage.store.spanning(system, (all) => all.dirtyTenants(system, null, 1)) }, () => meter.text());
   const auth = new AuthConfig(config.scaikeyUrl, config.publicUrl ?? null);
   const all = servedRoutes({ ...people, ...federation, ...tenancy, ...sidekicks, bridgeInbound: bridges.inbound, bridgesAdmin: bridges.admin, scaikeyEvents: parts.scaikeyEvents, aiConfig: ai.config, aiModels: ai.models, promptStudio: ai.promptStudio, media, auth, ops });

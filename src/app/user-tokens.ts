@@ -17,11 +17,11 @@ export interface UserTokens {
 /** How a bearer token becomes a person, by `SCAIWAVE_AUTH_MODE`. */
 export function openUserTokens(config: Config, { clock, timers, meter }: Basics): UserTokens {
   const believing = believingTokens(FIRST_TENANT.slug);
-  if (config.authMode === 'mock' || config.scaikeyUrl === undefined) return { verify: believing, close: async () => {} };
+  if (config.authMode === 'mock') return { verify: believing, close: async () => {} };
+  if (config.scaikeyUrl === undefined) throw new Error('nobody vouches for tokens');
   const egress = new Egress({ allow: config.egressAllow ?? [] }, timers, clock, meter);
   const fetch = egressFetch(egress, { totalMs: LIMITS.jwksTotalMs, answerBytesMax: LIMITS.jwksBytesMax });
   const keys = new ScaikeyKeys(config.scaikeyUrl, fetch, clock, meter);
-  const audiences = (config.scaikeyAudience ?? '').split(',');
-  const judging = scaikeyTokens(new ScaikeyTokens({ url: config.scaikeyUrl, audiences }, keys, clock), new TokenMemory(clock), meter);
+  const judging = scaikeyTokens(new ScaikeyTokens({ url: config.scaikeyUrl, audiences: config.scaikeyAudience ?? [] }, keys, clock), new TokenMemory(clock), meter);
   return { verify: config.authMode === 'hybrid' ? hybridTokens(believing, judging) : judging, close: () => egress.close() };
 }

@@ -52,7 +52,7 @@ export const SETTINGS = {
   serverName: setting('SCAIWAVE_SERVER_NAME', serverName, 'localhost', 'Server name of the first tenant: what stands after the colon in `@person:server`.'),
   authMode: setting('SCAIWAVE_AUTH_MODE', oneOf('mock', 'scaikey', 'hybrid'), 'mock', 'Who vouches for people. `mock` and `hybrid` accept made-up tokens and refuse to start unless bound to loopback.'),
   scaikeyUrl: optional('SCAIWAVE_SCAIKEY_URL', serviceUrl, 'Issuer of the tokens. Required by `scaikey` and `hybrid`.'),
-  scaikeyAudience: optional('SCAIWAVE_SCAIKEY_AUDIENCE', text, 'Audience that a token must name. Required by `scaikey` and `hybrid`.'),
+  scaikeyAudience: optional('SCAIWAVE_SCAIKEY_AUDIENCE', listOf(text), 'Audiences, comma-separated; a token must name one of them. Required by `scaikey` and `hybrid`.'),
   scaikeyClientId: optional('SCAIWAVE_SCAIKEY_CLIENT_ID', clientId, "The node's own application at ScaiKey, by which it asks for tenants and people. Without it they come by webhook and first sign-in only."),
 
   scaigridUrl: optional('SCAIWAVE_SCAIGRID_URL', serviceUrl, 'Model gateway: its models, its accounting and its queue. Without it AI usage is unknown.'),

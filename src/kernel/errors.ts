@@ -44,7 +44,7 @@ export const ERRORS = {
   SW_EVENT_TOO_OLD_TO_EDIT: { status: 409, retryable: false, message: 'The event is too old to be edited.' },
   SW_EDIT_FORBIDDEN: { status: 403, retryable: false, message: 'Only the sender may edit an event.' },
   SW_REDACT_FORBIDDEN: { status: 403, retryable: false, message: 'You may not redact this event.' },
-  SW_CONTENT_TOO_LARGE: { status: 413, retryable: false, message: 'The content is over 64 KB.' },
+  SW_CONTENT_TOO_LARGE: { status: 413, retryable: false, message: 'The content, or the event that carries it, is too large.' },
 
   SW_SIDEKICK_NOT_FOUND: { status: 404, retryable: false, message: 'No such sidekick.' },
   SW_SIDEKICK_CAPACITY: { status: 409, retryable: true, message: 'The limit of sidekicks is reached.' },

@@ -15,7 +15,7 @@ export type PartnerId = Id<'partner'>;
 export type ParticipantId = Id<'participant'>;
 /** `room-<uuid>`, local to one tenant. */
 export type RoomId = Id<'room'>;
-/** `evt-<uuid>`: what clients of one tenant see. Derived, see {@link file://./event-id.ts}. */
+/** `evt-<uuid>`: what clients of one tenant see. Derived, see {@link file://./derived-ids.ts}. */
 export type EventId = Id<'event'>;
 /** `brg-<uuid>`. */
 export type BridgeId = Id<'bridge'>;

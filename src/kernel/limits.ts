@@ -70,8 +70,8 @@ export interface PartnerLimits {
 export const PARTNER_LIMIT_DEFAULTS: PartnerLimits = Object.freeze({ max_tenants: 100 });
 
 /**
- * Every fixed bound of the node: value, unit (in the name) and reason. specs/protocol/limits.md is the contract; a test
- * compares the two. Nothing in `src/` waits, reads, queues or retries without a bound from here.
+ * Every fixed bound of the node that a caller, a peer or an operator can notice; the unit is in the name.
+ * specs/protocol/limits.md is the contract, and a test compares the two. Steps of one algorithm stand beside it.
  */
 export const LIMITS = Object.freeze({
   contentBytesMax: 64 * 1024,

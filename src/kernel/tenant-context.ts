@@ -35,7 +35,7 @@ export interface SystemContext {
   readonly purpose: SystemPurpose;
 }
 
-export type SystemPurpose = 'resolve-tenant' | 'find-due' | 'find-dirty' | 'list-tenants' | 'find-partner' | 'follow' | 'retention';
+export type SystemPurpose = 'resolve-tenant' | 'find-due' | 'find-dirty' | 'list-tenants' | 'find-partner' | 'follow' | 'ready';
 
 export function tenantContext(facts: TenantFacts): TenantContext {
   return deepFreeze(structuredClone(facts)) as TenantContext;

@@ -56,7 +56,7 @@ export class LaneWorker {
     this.deps.log.warn({ count: this.#leases.size }, 'stopped with lanes under way');
   }
 
-  /** One look at what is due; for tests, and the body of the loop. Resolves when the turns have begun. */
+  /** One look at what is due. Resolves when the turns have begun. */
   async look(): Promise<number> {
     await this.#dispatch();
     const free = this.#slots.free;

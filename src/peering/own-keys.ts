@@ -5,7 +5,6 @@ import type { KeyId } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock, Randomness } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
-import type { DescriptorFacts } from '../protocol/descriptor.js';
 import { proveNextKey } from '../protocol/key-history.js';
 import type { SigningKey } from '../protocol/keys.js';
 import type { SigningKeyRow } from '../store/repositories/signing-keys.repository.js';
@@ -42,11 +41,6 @@ export class OwnKeys {
 
   async current(ctx: TenantContext): Promise<SigningKey> {
     return (await this.ring(ctx)).signing;
-  }
-
-  /** What the descriptor says of the keys. */
-  async history(ctx: TenantContext): Promise<DescriptorFacts> {
-    return (await this.ring(ctx)).facts;
   }
 
   /** For what this tenant itself signed and gets back in a log; undefined if the key did not speak at that time. */

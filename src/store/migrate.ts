@@ -67,13 +67,13 @@ async function applySteps(options: MigrateOptions, roles: RoleNames): Promise<re
  * waits for it, so a step does not wait for long, gives way to those that use it, and tries again.
  */
 async function nextStep(db: Knex, { timers, log }: Pick<MigrateOptions, 'timers' | 'log'>): Promise<string | undefined> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       const [, [name]] = (await db.migrate.up()) as [number, string[]];
       return name;
     } catch (error) {
-      if (tries >= LIMITS.migrationTriesMax || !gaveWay(failureOf(error))) throw error;
-      log.warn({ tries }, 'a migration gave way to those who use the database; trying again');
+      if (attempt >= LIMITS.migrationTriesMax || !gaveWay(failureOf(error))) throw error;
+      log.warn({ attempt }, 'a migration gave way to those who use the database; trying again');
       await timers.sleep(LIMITS.migrationPauseMs);
     }
   }

@@ -146,7 +146,7 @@ export class BridgeWorld {
 
   raw(id: string, body: Buffer, signature: string | undefined): Promise<BridgeInboundView> {
     const headers = signature === undefined ? {} : { [BRIDGE_SIGNATURE_HEADER]: signature };
-    return this.inbound.receive({ bridgeId: parseBridgeId(id), headers, body, remoteAddress: '127.0.0.1', requestId: 'test' });
+    return this.inbound.receive({ bridgeId: parseBridgeId(id), headers, body, requestId: 'test' });
   }
 
   /** One turn of the bridge's lane, now. */

@@ -7,7 +7,6 @@ export interface BridgeCall {
   /** Lower-case names, each once. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
-  readonly remoteAddress: string;
   readonly requestId: string;
   /** Hears how much is left of the bridge's rate. */
   readonly counted?: (standing: RateStanding) => void;

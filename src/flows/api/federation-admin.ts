@@ -18,7 +18,7 @@ export interface IdentityView {
 
 export interface PeerView {
   readonly server_name: string;
-  readonly state: 'active' | 'frozen' | 'unproven';
+  readonly state: 'active' | 'frozen';
   readonly fingerprint: string | null;
   readonly first_seen: string;
   readonly last_seen: string | null;

@@ -55,8 +55,8 @@ export function bridgeInboundRoutes(api: BridgeInboundApi): readonly Route[] {
       params: { bridge_id: namedBridge },
       request: 'bridge/message',
       reply: one<BridgeInboundView>('api/bridge-inbound'),
-      handle: ({ params, body: bytes, call: { headers, remoteAddress, requestId, counted } }) =>
-        api.receive({ bridgeId: params.bridge_id, headers, body: bytes, remoteAddress, requestId, counted }),
+      handle: ({ params, body: bytes, call: { headers, requestId, counted } }) =>
+        api.receive({ bridgeId: params.bridge_id, headers, body: bytes, requestId, counted }),
     }),
   ];
 }

@@ -5,7 +5,6 @@ export const CLOSE = {
   goingAway: { code: 1001, reason: 'going_away' },
   failed: { code: 1011, reason: 'internal_error' },
   tryAgain: { code: 1013, reason: 'try_again' },
-  invalidToken: { code: 4001, reason: 'invalid_token' },
   expiredToken: { code: 4001, reason: 'expired_token' },
   pingTimeout: { code: 4003, reason: 'ping_timeout' },
   duplicate: { code: 4003, reason: 'duplicate_connection' },
@@ -20,6 +19,6 @@ export interface CloseReason {
 export function closeReasonOf(error: unknown): CloseReason {
   if (!(error instanceof GatewayError)) return CLOSE.failed;
   if (error.code === 'SW_AUTH_EXPIRED_TOKEN') return CLOSE.expiredToken;
-  if (/^SW_(?:AUTH|TENANT)_/.test(error.code)) return { code: CLOSE.invalidToken.code, reason: error.code };
+  if (/^SW_(?:AUTH|TENANT)_/.test(error.code)) return { code: CLOSE.expiredToken.code, reason: error.code };
   return error.retryable ? CLOSE.tryAgain : { code: CLOSE.failed.code, reason: error.code };
 }

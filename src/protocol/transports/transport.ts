@@ -41,7 +41,7 @@ export interface BridgeMessage {
   readonly via: readonly string[];
 }
 
-/** What a platform can carry. What it cannot is recorded with the delivery as lost. */
+/** What a platform can carry; what it cannot is not sent to it. */
 export interface Capabilities {
   readonly edits: boolean;
   readonly deletions: boolean;
