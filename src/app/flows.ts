@@ -11,6 +11,7 @@ import { ApplyRun } from '../flows/federation/apply-run.js';
 import { DismissPeers } from '../flows/federation/dismiss-peers.js';
 import { FederationAdmin } from '../flows/federation/federation-admin.js';
 import { PullBackfill } from '../flows/federation/pull-backfill.js';
+import { FreezeMirror } from '../flows/federation/freeze-mirror.js';
 import { OneLog } from '../flows/federation/one-log.js';
 import { ReceiveSend } from '../flows/federation/receive-send.js';
 import { RefreshProfile } from '../flows/federation/refresh-profile.js';
@@ -138,7 +139,8 @@ export function composeFederation(parts: FlowParts, core: Core, { views, knownPe
   const { store } = storage;
   const { wake } = services;
   const homeWord = new HomeWord(peering.directory, peering.eventKeys, clock);
-  const taking = { ...core, ...peering, store, homeWord, contract, clock, wake, log, meter };
+  const freezeMirror = new FreezeMirror({ ...core, ...peering, store, clock, log, meter });
+  const taking = { ...core, ...peering, store, homeWord, contract, clock, wake, log, meter, freezeMirror };
   const takeRun = new TakeRun({ ...taking, appendTalk: new AppendTalk(taking), applyRun: new ApplyRun(core.erasedCopies) });
   const receiveSend = new ReceiveSend({
     ...taking,

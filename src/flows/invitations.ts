@@ -115,7 +115,7 @@ export class Invitations implements InvitationsApi {
     const roomId = locked.room_id;
     const begins = made || locked.phase === 'left' || locked.phase === 'refused';
     if (begins) await countRoom(ctx, { usage }, made ? undefined : locked, { phase: 'joining', state: 'open' });
-    if (begins) await rooms.change(ctx, roomId, { phase: 'joining', frozen: null, frozen_proof: null, state: 'open' });
+    if (begins) await rooms.change(ctx, roomId, { phase: 'joining', frozen: null, frozen_proof: null, frozen_own_proof: null, state: 'open' });
     const consumer = peerConsumerId(invitation.home);
     await consumers.ensure(ctx, consumer, 'peer');
     await lanes.open(ctx, { room_id: roomId, consumer_id: consumer, mode: 'submit', cursor: 0 });

@@ -1,8 +1,9 @@
 import { LIMITS } from '../kernel/limits.js';
 import type { Randomness } from '../kernel/ports.js';
+import type { WireItem } from '../protocol/send.js';
 import type { IntervalRow } from '../store/repositories/intervals.repository.js';
 import type { InvitationRow } from '../store/repositories/invitations.repository.js';
-import type { DueLane, LaneMove, LaneRow } from '../store/repositories/lanes.repository.js';
+import { FORKED, type DueLane, type LaneMove, type LaneRow } from '../store/repositories/lanes.repository.js';
 import { doubling } from './backoff.js';
 import type { Parcel } from './build-batch.js';
 import type { CheckedResult } from './check-receipts.js';
@@ -32,32 +33,39 @@ export interface ReadingAid {
 type Result = CheckedResult | undefined;
 
 export function readResults({ work, items, rows }: Parcel, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+  const ours = items.map(signedIn);
   switch (work.kind) {
     case 'start':
-      return readStart(work, results[0], aid);
+      return readStart(work, results[0], ours[0], aid);
     case 'log':
-      return readLog(work, rows.length, results[0], aid);
+      return readLog(work, rows.length, results[0], ours[0], aid);
     case 'member':
-      return readMembers(work, items.length, results, aid);
+      return readMembers(work, ours, results, aid);
     case 'submit':
-      return readSubmissions(work, items.length, results, aid);
+      return readSubmissions(work, ours, results, aid);
     case 'decline':
       return readDecline(work.invitation, results[0]);
   }
 }
 
-function readStart({ lane }: StartWork, result: Result, aid: ReadingAid): Outcome {
+/** By what we have signed of our log in an item; of a submission, by what it says that we had seen. */
+function signedIn(item: WireItem): string {
+  if (item.kind === 'event') return item.event;
+  return item.kind === 'start' ? item.start : item.head;
+}
+
+function readStart({ lane }: StartWork, result: Result, ours: string | undefined, aid: ReadingAid): Outcome {
   const began = result?.status === 'stored' || result?.status === 'accepted' || result?.status === 'duplicate';
-  if (!began) return isLetGo(lane, result) ? beyondEnd(lane, aid) : refusedRun(lane, result, aid);
+  if (!began) return isLetGo(lane, result) ? beyondEnd(lane, aid) : refusedRun(lane, result, ours, aid);
   const move = moved(lane, { cursor: lane.cursor, mode: 'log', refusedTimes: lane.refused_times });
   return { move, refusals: [], more: lane.head_seq > lane.cursor };
 }
 
-function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid): Outcome {
+function readLog(work: LogWork, entries: number, result: Result, ours: string | undefined, aid: ReadingAid): Outcome {
   const { lane, rows, withheld } = work;
   if (result?.status === 'stored') {
     // Of a place that was proved before: what was sent now has no answer.
-    if (result.seq <= lane.cursor) return refusedRun(lane, undefined, aid);
+    if (result.seq <= lane.cursor) return rested(lane, undefined, aid);
     const cursor = result.seq;
     const proved = { cursor, receipt: cursor, receiptHash: result.hash, receiptJws: result.receipt };
     if (cursor === lane.end_seq) return beyondEnd(lane, aid, proved);
@@ -65,7 +73,7 @@ function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid
   }
   if (result?.status === 'gap') return rewound(lane, result.have_seq, intervalsOf(lane, aid).filter(({ from_seq: from }) => from <= lane.cursor + 1).at(-1), aid);
   if (isLetGo(lane, result)) return beyondEnd(lane, aid);
-  if (result?.status !== 'refused' || !isAboutContent(result.code)) return refusedRun(lane, result, aid);
+  if (result?.status !== 'refused' || !isAboutContent(result.code)) return refusedRun(lane, result, ours, aid);
 
   const { trouble, culprit } = afterRefusal(troubleOf(lane), result.code, entries);
   const restUntil = aid.nowMs + (result.retryable ? restMs(trouble.refusedTimes, aid) : LIMITS.peerBackoffMinMs);
@@ -78,7 +86,7 @@ function readLog(work: LogWork, entries: number, result: Result, aid: ReadingAid
 
 /** A restored mirror has less than it once confirmed. It never has more than it was sent. One that goes back time and again waits. */
 function rewound(lane: LaneRow, haveSeq: number, to: IntervalRow | undefined, aid: ReadingAid): Outcome {
-  if (haveSeq >= lane.cursor || to === undefined) return refusedRun(lane, undefined, aid);
+  if (haveSeq >= lane.cursor || to === undefined) return rested(lane, undefined, aid);
   const lostItsStart = haveSeq < to.from_seq - 1;
   const back = { ...(lostItsStart ? { cursor: to.from_seq - 1, mode: 'start' as const } : { cursor: haveSeq, mode: 'log' as const }), endSeq: to.to_seq };
   const refusedTimes = lane.refused_times + 1;
@@ -106,31 +114,31 @@ function intervalsOf({ room_id: roomId }: LaneRow, { reach }: ReadingAid): reado
 }
 
 /** Entries that the peer will not have are passed over; the first that must wait holds the rest. */
-function readMembers({ lane, entries, scannedTo }: MemberWork, sent: number, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+function readMembers({ lane, entries, scannedTo }: MemberWork, ours: readonly string[], results: readonly CheckedResult[], aid: ReadingAid): Outcome {
   let cursor = lane.cursor;
-  for (const [index, { row }] of entries.slice(0, sent).entries()) {
+  for (const [index, { row }] of entries.slice(0, ours.length).entries()) {
     const result = results[index];
     const mustWait = result === undefined || result.status === 'deferred' || (result.status === 'refused' && result.retryable);
-    if (result?.status === 'contradiction') return stopped(lane, 'SW_FED_CHAIN_FORK', result.proof);
+    if (result?.status === 'contradiction') return stopped(lane, FORKED, { proof: result.proof, ownProof: ours[index] });
     const owed = result?.status === 'gap' ? intervalsOf(lane, aid).find(({ to_seq: to }) => to !== null && to > result.have_seq) : undefined;
     if (result?.status === 'gap' && owed !== undefined) return rewound({ ...lane, cursor }, result.have_seq, owed, aid);
     if (mustWait) return rested({ ...lane, cursor }, result, aid);
     cursor = row.seq;
   }
-  const all = sent === entries.length;
+  const all = ours.length === entries.length;
   return { move: moved(lane, { cursor: all ? Math.max(cursor, scannedTo) : cursor }), refusals: [], more: !all || scannedTo < lane.head_seq };
 }
 
-function readSubmissions({ lane, rows }: SubmitWork, sent: number, results: readonly CheckedResult[], aid: ReadingAid): Outcome {
+function readSubmissions({ lane, rows }: SubmitWork, ours: readonly string[], results: readonly CheckedResult[], aid: ReadingAid): Outcome {
   const refusals: Refusal[] = [];
   let { cursor } = lane;
   let accepted = false;
-  for (const [index, entry] of rows.slice(0, sent).entries()) {
+  for (const [index, entry] of rows.slice(0, ours.length).entries()) {
     const result = results[index];
     if (result?.status === 'accepted' || result?.status === 'duplicate') accepted = true;
-    else if (result?.status === 'refused' && !result.retryable && result.code !== 'SW_FED_CHAIN_FORK') refusals.push({ entry, code: result.code });
+    else if (result?.status === 'refused' && !result.retryable && result.code !== FORKED) refusals.push({ entry, code: result.code });
     else {
-      const waits = untaken({ ...lane, cursor }, result, aid);
+      const waits = untaken({ ...lane, cursor }, result, ours[index], aid);
       return { ...waits, refusals, ...(waits.move === undefined ? {} : { move: { ...waits.move, ...(accepted ? { acceptedAt: aid.nowMs } : {}) } }) };
     }
     cursor = Math.max(cursor, entry.stream_position);
@@ -140,10 +148,10 @@ function readSubmissions({ lane, rows }: SubmitWork, sent: number, results: read
 }
 
 /** Of two logs under one name the home is not to judge what our people said: it waits until it is known which one holds. */
-function untaken(lane: LaneRow, result: Result, aid: ReadingAid): Outcome {
-  const outcome = refusedRun(lane, result, aid);
-  const forked = result?.status === 'refused' && (result.code === 'SW_FED_CHAIN_FORK' || result.code === 'SW_FED_LANE_FROZEN');
-  return forked ? { ...outcome, waiting: result.code } : outcome;
+function untaken(lane: LaneRow, result: Result, ours: string | undefined, aid: ReadingAid): Outcome {
+  if (result?.status !== 'refused') return rested(lane, result, aid);
+  if (result.code === FORKED) return { ...stopped(lane, FORKED, { ownProof: ours }), waiting: FORKED };
+  return { ...rested(lane, result, aid), ...(result.code === 'SW_FED_LANE_FROZEN' ? { waiting: result.code } : {}) };
 }
 
 function readDecline(invitation: InvitationRow, result: Result): Outcome {
@@ -152,10 +160,11 @@ function readDecline(invitation: InvitationRow, result: Result): Outcome {
   return { declined: { invitation, state: result.status === 'refused' ? 'refused' : 'accepted' }, refusals: [], more: false };
 }
 
-function refusedRun(lane: LaneRow, result: Result, aid: ReadingAid): Outcome {
-  if (result?.status === 'contradiction') return stopped(lane, 'SW_FED_CHAIN_FORK', result.proof);
-  if (result?.status === 'refused' && result.code === 'SW_FED_CHAIN_FORK') return stopped(lane, result.code);
-  return rested(lane, result, aid);
+/** A mirror that has frozen the room takes nothing more, also where its first answer was lost. */
+function refusedRun(lane: LaneRow, result: Result, ours: string | undefined, aid: ReadingAid): Outcome {
+  if (result?.status === 'contradiction') return stopped(lane, FORKED, { proof: result.proof, ownProof: ours });
+  const frozen = result?.status === 'refused' && (result.code === FORKED || result.code === 'SW_FED_LANE_FROZEN');
+  return frozen ? stopped(lane, result.code, { ownProof: ours }) : rested(lane, result, aid);
 }
 
 /** The room waits by itself, longer each time. */
@@ -171,8 +180,8 @@ function restMs(times: number, { randomness }: ReadingAid): number {
 }
 
 /** Nothing more of this room until it is opened anew or an administrator decides. */
-function stopped(lane: LaneRow, code: string, proof?: string): Outcome {
-  return { move: { ...still(lane), frozen: code, proof }, refusals: [], more: false, alarm: code };
+function stopped(lane: LaneRow, code: string, proofs: Pick<LaneMove, 'proof' | 'ownProof'> = {}): Outcome {
+  return { move: { ...still(lane), frozen: code, ...proofs }, refusals: [], more: false, alarm: code };
 }
 
 function still(lane: LaneRow): LaneMove {

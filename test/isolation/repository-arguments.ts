@@ -43,7 +43,7 @@ export const RUN_ITEM: RunItem = {
 
 export const ROOM: RoomRow = {
   room_id: IDS.room, log_name: LOGS.room, home: IDS.server, phase: 'hosted', room_type: 'group', visibility: 'private', history: 'invite', name: null, topic: null,
-  creator: IDS.fqid, federated: false, state: 'open', dm_key: null, frozen: null, frozen_proof: null, epoch: 1, start_seq: 0, head_seq: 0, head_at: 0, head_hash: HASH, created_at: 1,
+  creator: IDS.fqid, federated: false, state: 'open', dm_key: null, frozen: null, frozen_proof: null, frozen_own_proof: null, epoch: 1, start_seq: 0, head_seq: 0, head_at: 0, head_hash: HASH, created_at: 1,
 };
 
 export const NEW_ROOM: NewRoom = {

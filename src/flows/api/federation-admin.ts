@@ -79,6 +79,8 @@ export interface RoomPeerView {
   readonly frozen: string | null;
   /** The signed statement that contradicts our log. */
   readonly proof: string | null;
+  /** Our own that stands against it. */
+  readonly own_proof: string | null;
 }
 
 export interface RoomFederationView {
@@ -90,6 +92,8 @@ export interface RoomFederationView {
   readonly frozen: string | null;
   /** The signed statement that contradicts our log. */
   readonly proof: string | null;
+  /** Our own that stands against it. */
+  readonly own_proof: string | null;
   readonly head: { readonly seq: number; readonly hash: string };
   /** The last places that are withheld here, newest first. */
   readonly withheld: readonly WithheldPlaceView[];

@@ -3,7 +3,9 @@ import type { RoomId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Clock, Log, Meter } from '../../kernel/ports.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
+import { headAt } from '../../lanes/build-batch.js';
 import { peerConsumerId } from '../../lanes/peer-lane.js';
+import type { OwnKeys } from '../../peering/own-keys.js';
 import { BriefMemory } from '../../store/cache/brief-memory.js';
 import { FORKED } from '../../store/repositories/lanes.repository.js';
 import type { Store } from '../../store/store.js';
@@ -12,7 +14,8 @@ import type { ProvenEvent } from '../../verify/proven-event.js';
 
 export interface OneLogDeps {
   readonly store: Pick<Store, 'read' | 'transact'>;
-  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly ownKeys: Pick<OwnKeys, 'current'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly log: Pick<Log, 'warn'>;
   readonly meter: Pick<Meter, 'count'>;
 }
@@ -42,7 +45,7 @@ export class OneLog {
     // A stranger to the room learns nothing of it: the refusal of who may not speak comes first.
     const present = await this.deps.store.read(peer.ctx, ({ members }) => members.countOfServer(peer.ctx, roomId, peer.origin, ['join']));
     if (present === 0) return;
-    if (!agrees && (await this.#freeze(peer, roomId, lastSeen))) throw new GatewayError('SW_FED_CHAIN_FORK', `seen ${lastSeen.event.seen.seq}`);
+    if (!agrees && (await this.#freeze(peer, roomId, lastSeen))) throw new GatewayError(FORKED, `seen ${lastSeen.event.seen.seq}`);
     throw new GatewayError('SW_FED_LANE_FROZEN', roomId);
   }
 
@@ -65,12 +68,23 @@ export class OneLog {
 
   /** One of us was restored from a backup, or lies. False: the lane was frozen before. */
   async #freeze({ ctx, origin }: Peer, roomId: RoomId, { event: { seen }, jws }: ProvenEvent): Promise<boolean> {
-    const news = await this.deps.store.transact(ctx, ({ lanes }) => lanes.freeze(ctx, roomId, peerConsumerId(origin), jws));
+    const ownProof = await this.#ownWord(ctx, roomId, seen.seq);
+    const news = await this.deps.store.transact(ctx, ({ lanes }) => lanes.freeze(ctx, roomId, peerConsumerId(origin), { proof: jws, ownProof }));
     this.#open.forget(laneKey({ ctx, origin }, roomId));
     if (!news) return false;
     this.deps.meter.count('fed_alarms_total', { kind: 'seen' });
     this.deps.log.warn({ tenantId: ctx.tenantId, peer: origin, roomId, seenSeq: seen.seq }, 'a peer has seen another log than ours');
     return true;
+  }
+
+  /** Our head at that place; where our log is shorter, at its end. */
+  async #ownWord(ctx: TenantContext, roomId: RoomId, seq: number): Promise<string | null> {
+    const key = await this.deps.ownKeys.current(ctx);
+    return this.deps.store.read(ctx, async ({ rooms, log }) => {
+      const room = await rooms.find(ctx, roomId);
+      const place = room === undefined ? undefined : await log.at(ctx, roomId, Math.min(seq, room.head_seq));
+      return room === undefined || place === undefined ? null : headAt(room.log_name, place, { key, nowMs: this.deps.clock.nowMs() });
+    });
   }
 }
 

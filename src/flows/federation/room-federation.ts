@@ -24,6 +24,7 @@ export async function roomFederation(store: Pick<Store, 'read'>, { ctx }: Caller
     federated: room.federated,
     frozen: room.frozen,
     proof: room.frozen_proof,
+    own_proof: room.frozen_own_proof,
     head: { seq: room.head_seq, hash: room.head_hash.toString('hex') },
     withheld,
     peers: peers.map((lane) => peerView(lane, leftOut.flatMap(({ consumer_id: id, seq, code }) => (id === lane.consumer_id ? [{ seq, code }] : [])))),
@@ -39,5 +40,6 @@ function peerView(lane: LaneRow, withheld: readonly WithheldPlaceView[]): RoomPe
     withheld,
     frozen: lane.frozen,
     proof: lane.proof,
+    own_proof: lane.own_proof,
   };
 }

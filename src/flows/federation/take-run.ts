@@ -1,7 +1,7 @@
 import type { Contract } from '../../contract/contract.js';
 import { GatewayError } from '../../kernel/errors.js';
 import { serverOf, type LogName, type ServerName } from '../../kernel/ids.js';
-import type { Clock, Log, Meter, Wake } from '../../kernel/ports.js';
+import type { Clock, Wake } from '../../kernel/ports.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import { admitEntry, type AdmittedEntry } from '../../admit/admit-entry.js';
 import type { RoomSnapshots } from '../../admit/room-snapshots.js';
@@ -20,6 +20,7 @@ import { currentTenant } from '../current-tenant.js';
 import { isTalk, type AppendTalk } from './append-talk.js';
 import type { ApplyRun } from './apply-run.js';
 import { checkErasures } from './check-erasures.js';
+import type { FreezeMirror } from './freeze-mirror.js';
 import { withOwnWords } from './own-words.js';
 import { Fork, storedRun, type StoredRun } from './stored-run.js';
 import { withholdRepeats } from './withhold-repeats.js';
@@ -32,11 +33,10 @@ export interface TakeRunDeps {
   readonly ownKeys: Pick<OwnKeys, 'current'>;
   readonly appendTalk: Pick<AppendTalk, 'run'>;
   readonly applyRun: Pick<ApplyRun, 'apply'>;
+  readonly freezeMirror: Pick<FreezeMirror, 'run'>;
   readonly snapshots: Pick<RoomSnapshots, 'judgeLog' | 'forget'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly wake: Pick<Wake, 'hint'>;
-  readonly log: Pick<Log, 'warn'>;
-  readonly meter: Pick<Meter, 'count'>;
 }
 
 /** The sender of a run: a push, or a peer's answer to our backfill. */
@@ -80,7 +80,7 @@ export class TakeRun {
       this.deps.snapshots.forget(ctx, room.room_id);
       return stored;
     } catch (error) {
-      throw error instanceof Fork ? await this.#freeze(ctx, room, run, error) : error;
+      throw error instanceof Fork ? await this.deps.freezeMirror.run(ctx, room, run.headJws, error) : error;
     }
   }
 
@@ -113,16 +113,6 @@ export class TakeRun {
     const places = withheld.map(({ seq }) => seq);
     const payload = { ...held, hash: hashText(held.hash), withheld: places, iat: this.deps.clock.nowMs() };
     return { status: 'stored', receipt: signReceipt(await this.deps.ownKeys.current(ctx), payload), withheld };
-  }
-
-  /** Two logs under one name. Ours stays as it is; nothing more is taken until an administrator decides. */
-  async #freeze(ctx: TenantContext, room: RoomRow, run: ProvenRun, fork: Fork): Promise<GatewayError> {
-    await this.deps.store.transact(ctx, ({ rooms }) => rooms.change(ctx, room.room_id, { frozen: 'SW_FED_CHAIN_FORK', frozen_proof: run.headJws }));
-    this.deps.snapshots.forget(ctx, room.room_id);
-    this.deps.meter.count('fed_alarms_total', { kind: 'fork' });
-    const fields = { tenantId: ctx.tenantId, roomId: room.room_id, peer: room.home, seq: fork.seq, theirSeq: run.folded.lastSeq };
-    this.deps.log.warn(fields, 'the log of a room contradicts itself or the one held here');
-    return new GatewayError('SW_FED_CHAIN_FORK', room.log_name);
   }
 }
 

@@ -16,12 +16,15 @@ import type { RoomChange, RoomRow } from '../../store/repositories/rooms.reposit
 import type { Repositories, Store } from '../../store/store.js';
 import type { HomeWord, ProvenStart } from '../../verify/proven-run.js';
 import { currentTenant } from '../current-tenant.js';
+import type { FreezeMirror } from './freeze-mirror.js';
+import { Fork } from './stored-run.js';
 import type { RunSource } from './take-run.js';
 
 export interface TakeStartDeps {
   readonly store: Pick<Store, 'read' | 'transact'>;
   readonly homeWord: Pick<HomeWord, 'verifyStart'>;
   readonly carriedKeys: Pick<CarriedKeys, 'read' | 'pin'>;
+  readonly freezeMirror: Pick<FreezeMirror, 'run'>;
   readonly snapshots: Pick<RoomSnapshots, 'forget'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly wake: Pick<Wake, 'hint'>;
@@ -42,18 +45,26 @@ export class TakeStart {
   async run(source: RunSource, start: UnverifiedStart, keys: readonly string[]): Promise<ItemResult> {
     const { ctx, origin } = source;
     if (serverOf(start.room) !== origin) throw new GatewayError('SW_FED_NOT_HOME', `${start.room} by ${origin}`);
-    await this.deps.store.read(ctx, async (repositories) => requireAwaited(ctx, repositories, start, await repositories.rooms.findByLog(ctx, start.room)));
+    const room = await this.deps.store.read(ctx, async (repositories) => requireAwaited(ctx, repositories, start, await repositories.rooms.findByLog(ctx, start.room)));
     const carried = await this.deps.carriedKeys.read(ctx, start.room, keys);
     const proven = await this.deps.homeWord.verifyStart(ctx, start, origin, carried);
-    const roomId = await this.deps.store.transact(ctx, async (repositories) => {
-      const room = await awaitedRoom(ctx, repositories, start);
-      if (room.head_seq === 0 || room.head_seq < start.seq) await this.#begin(source, repositories, room, proven, carried);
-      else await goOn(ctx, repositories, room, start);
-      return room.room_id;
-    });
-    this.deps.snapshots.forget(ctx, roomId);
+    try {
+      await this.#take(source, proven, carried);
+    } catch (error) {
+      throw error instanceof Fork ? await this.deps.freezeMirror.run(ctx, room, start.jws.text, error) : error;
+    }
+    this.deps.snapshots.forget(ctx, room.room_id);
     this.deps.wake.hint({ kind: 'log', tenantId: ctx.tenantId });
     return { status: 'accepted' };
+  }
+
+  #take(source: RunSource, start: ProvenStart, carried: CarriedDescriptors): Promise<void> {
+    const { ctx } = source;
+    return this.deps.store.transact(ctx, async (repositories) => {
+      const room = await awaitedRoom(ctx, repositories, start);
+      if (room.head_seq === 0 || room.head_seq < start.seq) await this.#begin(source, repositories, room, start, carried);
+      else await goOn(ctx, repositories, room, start);
+    });
   }
 
   async #begin(source: RunSource, repositories: Repositories, room: RoomRow, start: ProvenStart, carried: CarriedDescriptors): Promise<void> {
@@ -90,8 +101,8 @@ function stateToApply(source: RunSource, start: ProvenStart): readonly WireEvent
 
 /** What is held from before somebody left goes on where it ended, if it is the same log. */
 async function goOn(ctx: TenantContext, repositories: Repositories, room: RoomRow, start: UnverifiedStart): Promise<void> {
-  const held = await repositories.log.at(ctx, room.room_id, start.seq);
-  if (held !== undefined && !held.chain_hash.equals(start.hash)) throw new GatewayError('SW_FED_CHAIN_FORK', `start at ${start.seq}`);
+  const held = start.seq === room.head_seq ? room.head_hash : (await repositories.log.at(ctx, room.room_id, start.seq))?.chain_hash;
+  if (held?.equals(start.hash) === false) throw new Fork(start.seq);
   if (room.phase === 'mirrored') return;
   await countRoom(ctx, repositories, room, { ...room, phase: 'mirrored' });
   await repositories.rooms.change(ctx, room.room_id, { phase: 'mirrored' });

@@ -20,8 +20,9 @@ import { shadowCounts } from './0018-shadow-counts.js';
 import { withheldPlaces } from './0019-withheld-places.js';
 import { deliveryTries } from './0020-delivery-tries.js';
 import { erasureClaims } from './0021-erasure-claims.js';
-import { settledMonths } from './0025-settled-months.js';
-import { noReadMarks } from './0030-no-read-marks.js';
+import { ownProofs } from './0022-own-proofs.js';
+import { settledMonths } from './0023-settled-months.js';
+import { noReadMarks } from './0024-no-read-marks.js';
 
 /** In order, forward only; a migration that has landed is never edited. */
-export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries, erasureClaims, settledMonths, noReadMarks];
+export const MIGRATIONS: readonly Migration[] = [foundation, logFunctions, laneTroubles, bridges, plans, aiUsage, filledPlaces, audit, modelParticipants, media, runs, scaikey, tenancy, sidekicks, scaikeyPartners, sidekickCaps, roomKeys, shadowCounts, withheldPlaces, deliveryTries, erasureClaims, ownProofs, settledMonths, noReadMarks];

@@ -24,6 +24,8 @@ export interface LaneRow {
   readonly frozen: string | null;
   /** What the peer signed and what contradicts our log. */
   readonly proof: string | null;
+  /** What we signed and what contradicts the peer's log. */
+  readonly own_proof: string | null;
   /** Rises with all that changes what the lane owes; what a turn has read before moves nothing. */
   readonly generation: number;
   /** The last refusal of a run, how often in a row, and how many entries the next run may have. */
@@ -64,6 +66,8 @@ export interface LaneMove {
   readonly frozen?: string | undefined;
   /** The signed word that contradicts our log. */
   readonly proof?: string | undefined;
+  /** What we signed and what the peer would not have. */
+  readonly ownProof?: string | undefined;
   readonly acceptedAt?: number | undefined;
   readonly refusedCode: string | null;
   readonly refusedTimes: number;
@@ -127,12 +131,13 @@ export class LanesRepository {
     await this.tx.rows(q('lanes').where({ tenant_id: ctx.tenantId, room_id: roomId, consumer_id: consumerId }).update(change));
   }
 
-  /** For a fork, with what the peer signed. False: it was frozen for one before, and keeps the first proof. */
-  async freeze(ctx: TenantContext, roomId: RoomId, consumerId: string, proof: string): Promise<boolean> {
+  /** For a fork, with what the peer and we have signed. False: it was frozen for one before, and keeps the first proof. */
+  async freeze(ctx: TenantContext, roomId: RoomId, consumerId: string, { proof, ownProof }: { readonly proof: string; readonly ownProof: string | null }): Promise<boolean> {
     const rows = await this.tx.prepared(
       'lane_freeze',
-      'update lanes set frozen = $4, proof = $5 where tenant_id = $1 and room_id = $2 and consumer_id = $3 and frozen is distinct from $4 returning 1',
-      [ctx.tenantId, roomId, consumerId, FORKED, proof],
+      `update lanes set frozen = $4, proof = $5, own_proof = coalesce(own_proof, $6)
+       where tenant_id = $1 and room_id = $2 and consumer_id = $3 and (frozen is distinct from $4 or proof is null) returning 1`,
+      [ctx.tenantId, roomId, consumerId, FORKED, proof, ownProof],
     );
     return rows.length > 0;
   }
@@ -242,7 +247,7 @@ export class LanesRepository {
   }
 }
 
-const AS_NEW = { end_seq: null, frozen: null, proof: null, refused_code: null, refused_times: 0, run_limit: null, rest_until: null, accepted_at: null } as const;
+const AS_NEW = { end_seq: null, frozen: null, proof: null, own_proof: null, refused_code: null, refused_times: 0, run_limit: null, rest_until: null, accepted_at: null } as const;
 
 function columnsOf(move: Omit<LaneMove, 'roomId' | 'generation' | 'withhold'>): Record<string, unknown> {
   const columns = {
@@ -254,6 +259,7 @@ function columnsOf(move: Omit<LaneMove, 'roomId' | 'generation' | 'withhold'>): 
     receipt_jws: move.receiptJws,
     frozen: move.frozen,
     proof: move.proof,
+    own_proof: move.ownProof,
     accepted_at: move.acceptedAt,
     refused_code: move.refusedCode,
     refused_times: move.refusedTimes,

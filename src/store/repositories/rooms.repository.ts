@@ -26,8 +26,10 @@ export interface RoomRow {
   readonly dm_key: string | null;
   /** Why the log of a mirror is no longer taken, or null. */
   readonly frozen: string | null;
-  /** The home's signed head that contradicts ours. */
+  /** The home's signed head or start that contradicts ours. */
   readonly frozen_proof: string | null;
+  /** Our receipt that it contradicts. */
+  readonly frozen_own_proof: string | null;
   readonly epoch: number;
   readonly start_seq: number;
   readonly head_seq: number;
@@ -51,12 +53,12 @@ export interface RoomSnapshot {
   readonly members: ReadonlyMap<Fqid, RoomMember>;
 }
 
-export type NewRoom = Omit<RoomRow, 'epoch' | 'head_at' | 'frozen' | 'frozen_proof' | 'state' | 'federated'> & {
+export type NewRoom = Omit<RoomRow, 'epoch' | 'head_at' | 'frozen' | 'frozen_proof' | 'frozen_own_proof' | 'state' | 'federated'> & {
   readonly federated?: boolean;
 };
 
 export type RoomChange = Partial<
-  Pick<RoomRow, 'name' | 'topic' | 'federated' | 'state' | 'phase' | 'frozen' | 'frozen_proof' | 'start_seq' | 'head_seq' | 'head_at' | 'head_hash' | 'room_type' | 'creator' | 'history' | 'visibility'>
+  Pick<RoomRow, 'name' | 'topic' | 'federated' | 'state' | 'phase' | 'frozen' | 'frozen_proof' | 'frozen_own_proof' | 'start_seq' | 'head_seq' | 'head_at' | 'head_hash' | 'room_type' | 'creator' | 'history' | 'visibility'>
 >;
 
 interface MemberRow {

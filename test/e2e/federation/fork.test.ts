@@ -10,8 +10,9 @@ interface Said {
 interface View {
   readonly frozen: string | null;
   readonly proof: string | null;
+  readonly own_proof: string | null;
   readonly head: { readonly seq: number; readonly hash: string };
-  readonly peers: readonly { readonly server_name: string; readonly carries: string; readonly frozen: string | null; readonly proof: string | null }[];
+  readonly peers: readonly { readonly server_name: string; readonly carries: string; readonly frozen: string | null; readonly proof: string | null; readonly own_proof: string | null }[];
 }
 
 interface Signed {
@@ -64,6 +65,28 @@ describe('two logs under one name', function () {
 
     const [home, away] = [(await view(a, room.home)).peers[0], (await view(b, room.away)).peers[0]];
     expect([home?.frozen, away?.frozen, away?.carries]).to.deep.equal(['SW_FED_CHAIN_FORK', 'SW_FED_CHAIN_FORK', 'submissions']);
-    expect(signed(home?.proof).seen).to.deep.equal(head);
+    expect(signed(home?.proof).seen, 'what they signed').to.deep.equal(head);
+    expect(signed(home?.own_proof), 'what we signed').to.include((await view(a, room.home)).head);
+    expect([away?.proof, signed(away?.own_proof).seen], 'the home has signed nothing by its refusal').to.deep.equal([null, head]);
+  });
+
+  it('freeze both ends, and each administrator sees what contradicts what', async () => {
+    const room = await restored();
+    const mine = (await view(b, room.away)).head;
+    await say(a, 'admin', room.home, 'another history');
+    await eventually(async () => (await view(a, room.home)).peers[0]?.frozen ?? undefined, 30_000);
+    const [home, away] = [await view(a, room.home), await view(b, room.away)];
+
+    expect([away.frozen, away.head]).to.deep.equal(['SW_FED_CHAIN_FORK', mine]);
+    expect(signed(away.proof), 'the home’s head').to.include(home.head);
+    expect(signed(away.own_proof), 'our receipt').to.include(mine);
+    expect(home.frozen).to.equal(null);
+    expect(home.peers[0]).to.include({ frozen: 'SW_FED_CHAIN_FORK', proof: null, own_proof: away.proof });
+
+    await say(b, 'bob', room.away, 'what bob has seen');
+    const proof = await eventually(async () => (await view(a, room.home)).peers[0]?.proof ?? undefined, 30_000);
+    expect(signed(proof).seen, 'their word, as soon as they say one').to.deep.equal(mine);
+    expect((await view(a, room.home)).peers[0]?.own_proof, 'the first stays').to.equal(away.proof);
+    expect((await last(room, 1))[0]?.content.body).to.equal('what bob has seen');
   });
 });

@@ -263,6 +263,23 @@ describe('a home that means harm to its mirrors', function () {
     expect(await headOf(a, home.log)).to.deep.equal(before);
   });
 
+  it('freezes the room by a start of another history, and both words are kept', async () => {
+    const home = found();
+    const room = await mirrored(home);
+    const other = home.fork();
+    await send(home.run(home.say('the one history')));
+    other.say('the other history');
+    const before = await headOf(a, home.log);
+    const item = startAtHead(other, mallory);
+    expect(await send(item)).to.include({ status: 'refused', code: 'SW_FED_CHAIN_FORK' });
+    expect(await send(home.run(home.say('and on')))).to.include({ status: 'refused', code: 'SW_FED_LANE_FROZEN' });
+    const { frozen, proof, own_proof: ours } = await a.ask<{ frozen: string; proof: string; own_proof: string }>('admin', 'GET', `/v1/admin/rooms/${room}/federation`);
+    expect([frozen, proof]).to.deep.equal(['SW_FED_CHAIN_FORK', item.start]);
+    const receipt = JSON.parse(Buffer.from(ours.split('.')[1] ?? '', 'base64url').toString('utf8')) as { seq: number; hash: string };
+    expect(receipt).to.include({ seq: Number(before.head_seq), hash: before.head });
+    expect(await headOf(a, home.log)).to.deep.equal(before);
+  });
+
   it('gives no entry a time that cannot be shown, or that falls from one run to the next', async () => {
     const home = found();
     const room = await mirrored(home);
@@ -349,7 +366,7 @@ describe('a home that means harm to its mirrors', function () {
 });
 
 /** A start at the head, as of a home whose last word was that our people are out. */
-function startAtHead(home: HostileHome, peer: HostilePeer): object {
+function startAtHead(home: HostileHome, peer: HostilePeer): ReturnType<HostileHome['start']> {
   const { state } = home.start(2);
   const head = JSON.parse(Buffer.from(home.head().split('.')[1] ?? '', 'base64url').toString('utf8')) as { seq: number; hash: string };
   const start = signStart(peer.fake.current, { room: home.log, seq: head.seq, hash: head.hash, iat: Date.now() }, state);

@@ -11,17 +11,18 @@ import type { DueLane } from '../../../src/store/repositories/lanes.repository.j
 const ROOM = parseRoomId('room-00000000-0000-4000-8000-000000000001');
 const B = parseServerName('b.example');
 const NOW_MS = 1_000_000;
+const RUN: WireItem = { kind: 'log', room: `!${ROOM}:a.example`, first_seq: 7, prev_hash: '', entries: [], head: 'our head' };
 
 const LANE: DueLane = {
   room_id: ROOM, consumer_id: 'peer:b.example', log_name: logNameOf(ROOM, parseServerName('a.example')), mode: 'log', cursor: 6, head_seq: 7, head_hash: Buffer.alloc(32), end_seq: null,
-  receipt: 6, receipt_hash: null, receipt_jws: null, frozen: null, proof: null, generation: 1, refused_code: null, refused_times: 0, run_limit: null,
+  receipt: 6, receipt_hash: null, receipt_jws: null, frozen: null, proof: null, own_proof: null, generation: 1, refused_code: null, refused_times: 0, run_limit: null,
   rest_until: null, accepted_at: null,
 };
 
 const HELD: Reach = { intervals: [{ from_seq: 1, to_seq: null }], news: false };
 
 function answered(result: CheckedResult, lane: Partial<DueLane> = {}, reach = HELD): Outcome {
-  const parcel: Parcel = { work: { kind: 'log', lane: { ...LANE, ...lane }, prevHash: Buffer.alloc(32), rows: [], withheld: new Map() }, items: [], rows: [] };
+  const parcel: Parcel = { work: { kind: 'log', lane: { ...LANE, ...lane }, prevHash: Buffer.alloc(32), rows: [], withheld: new Map() }, items: [RUN], rows: [] };
   return readResults(parcel, [result], aidWith(reach));
 }
 
@@ -49,6 +50,19 @@ describe('The answer of a mirror', () => {
     expect(move).not.to.have.property('receipt');
     expect(move?.restUntil).to.be.greaterThan(NOW_MS);
     expect(more).to.equal(false);
+  });
+
+  it('that it has another log, or has frozen the room, stops the lane with what we signed and what it signed', () => {
+    const told = (code: string): CheckedResult => ({ status: 'refused', code, message: 'No.', retryable: false });
+    for (const code of ['SW_FED_CHAIN_FORK', 'SW_FED_LANE_FROZEN']) {
+      const { move, alarm } = answered(told(code));
+      expect({ frozen: move?.frozen, proof: move?.proof, ownProof: move?.ownProof, alarm }).to.deep.equal({ frozen: code, proof: undefined, ownProof: 'our head', alarm: code });
+    }
+    const { move } = answered({ status: 'contradiction', proof: 'their receipt' });
+    expect(move).to.include({ frozen: 'SW_FED_CHAIN_FORK', proof: 'their receipt', ownProof: 'our head', cursor: 6 });
+    const work: Work = { kind: 'start', lane: { ...LANE, mode: 'start' }, hash: Buffer.alloc(32), state: [] };
+    const start = readResults({ work, items: [{ kind: 'start', start: 'our start', state: [] }], rows: [] }, [told('SW_FED_CHAIN_FORK')], aidWith(HELD));
+    expect(start.move).to.include({ frozen: 'SW_FED_CHAIN_FORK', ownProof: 'our start' });
   });
 
   it('that it has less than it confirmed is followed at once the first time, and waited for when it comes again', () => {
@@ -121,7 +135,7 @@ describe('The answer of a home to what our people said', () => {
   it('that it has another log refuses nothing and stops the lane after what it took, and authors are told', () => {
     const outcome = submitted({ status: 'accepted' }, refused('SW_FED_CHAIN_FORK', false), refused('SW_FED_CHAIN_FORK', false));
     expect(outcome).to.deep.include({ refusals: [], more: false, alarm: 'SW_FED_CHAIN_FORK', waiting: 'SW_FED_CHAIN_FORK' });
-    expect(outcome.move).to.include({ frozen: 'SW_FED_CHAIN_FORK', cursor: 1, acceptedAt: NOW_MS });
+    expect(outcome.move).to.include({ frozen: 'SW_FED_CHAIN_FORK', ownProof: 'signed', cursor: 1, acceptedAt: NOW_MS });
   });
 
   it('that the room is frozen there lets the lane rest, and authors are told', () => {

@@ -5,7 +5,7 @@ import type { Migration } from './migration.js';
  * the table, so that processes of an older one go on without it.
  */
 export const noReadMarks: Migration = {
-  name: '0030-no-read-marks',
+  name: '0024-no-read-marks',
   async up({ dropTable }) {
     await dropTable('read_marks');
   },

@@ -6,7 +6,7 @@ alter table usage_months add column ai_settled boolean not null default false;
 `;
 
 export const settledMonths: Migration = {
-  name: '0025-settled-months',
+  name: '0023-settled-months',
   async up({ run }) {
     await run(COLUMN);
   },
