@@ -5,6 +5,7 @@ import { parseEventId, type RoomId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import { BridgeWorld, nativeMessage } from '../../support/bridge-world.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { contract } from '../../support/fixtures.js';
 import { TestClock } from '../../support/test-clock.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 
@@ -43,6 +44,18 @@ describe('What an administrator sees of what a bridge', function () {
   const listed = async (): ReturnType<BridgeWorld['admin']['deliveries']> => world.admin.deliveries(alice, world.idOf(bridge), { state: null, limit: 50, offset: 0 });
 
   const delivery = async (event: string): Promise<DeliveryView | undefined> => (await listed()).items.find(({ event_id: id }) => id === event);
+
+  it('is, or tells, has the form of its schema', async () => {
+    await world.say(alice, room, 'one');
+    await turn();
+    const { items: bridges } = await world.admin.list(alice, { limit: 10, offset: 0 });
+    const shown = [['bridge-created', bridge], ['bridge-detail', await view()], ...bridges.map((one) => ['bridge', one] as const), ...(await listed()).items.map((one) => ['delivery', one] as const)] as const;
+    expect(shown.map(([schema]) => schema)).to.deep.equal(['bridge-created', 'bridge-detail', 'bridge', 'delivery']);
+    for (const [schema, value] of shown) {
+      expect(contract.faultOf(`api/${schema}`, value), schema).to.equal(undefined);
+      expect(contract.faultOf(`api/${schema}`, { ...value, more: 1 }), `${schema} with more than it says`).to.match(/must NOT have/);
+    }
+  });
 
   describe('has yet to tell', () => {
     it('is counted while the bridge is paused, so that the administrator knows what resuming would tell or leave out', async () => {
