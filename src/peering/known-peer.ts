@@ -11,7 +11,7 @@ export interface KnownPeer {
   readonly serial: number;
   /** As the peer lists them now, oldest first; the last is current. */
   readonly keys: readonly ServerKey[];
-  /** From before the peer began anew: they speak for stored events only. */
+  /** Pins that the peer no longer lists, oldest first: they speak for stored events only, and never come back. */
   readonly retired: readonly ServerKey[];
   readonly nextKeySha256: string | null;
   readonly jws: string;
@@ -32,7 +32,7 @@ export function firstSight(descriptor: Descriptor): KnownPeer {
 
 /** What we know of a peer after it has shown us this descriptor. */
 export function judged(known: KnownPeer, descriptor: Descriptor): PeerVerdict {
-  const pinned: PinnedServer = { serial: known.serial, keys: known.keys, nextKeySha256: known.nextKeySha256 };
+  const pinned: PinnedServer = { serial: known.serial, keys: [...known.retired, ...known.keys], nextKeySha256: known.nextKeySha256 };
   const verdict = keysTrustedFrom(pinned, descriptor);
   return verdict.verdict === 'trusted' ? { verdict: 'trusted', peer: succeeded(known, descriptor) } : verdict;
 }

@@ -51,6 +51,12 @@ export class FakePeer {
     this.serial += 1;
   }
 
+  /** What none should do: an old key becomes the current one again, vouched for by the one before. */
+  takeBack(key: SigningKey): void {
+    this.keys = [...this.keys, this.held(key, this.current)];
+    this.serial += 1;
+  }
+
   revoke(keyId: string, atMs: number): void {
     this.keys = this.keys.map((key) => (key.signing.keyId === keyId ? { ...key, wire: { ...key.wire, revoked_at: atMs } } : key));
     this.serial += 1;
