@@ -3,6 +3,7 @@ import { LIMITS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import { bytesOf, headAt, wireEntry, type Signing } from '../../lanes/build-batch.js';
 import { readDescriptors } from '../../lanes/read-peer-work.js';
+import { shareOut, type Room } from '../../lanes/share-out.js';
 import { genesis } from '../../protocol/chain.js';
 import type { WireBackfill } from '../../protocol/queries.js';
 import { writeRun } from '../../protocol/run.js';
@@ -20,6 +21,7 @@ export interface BackfillQuery {
 
 type Part = Omit<WireBackfill, 'room'>;
 
+const ANSWER: Room = { pieces: LIMITS.backfillMax, bytes: LIMITS.batchBytesMax, authors: LIMITS.batchKeysMax, overheadBytes: 0 };
 const NOTHING: Part = { run: null, next_seq: null, keys: [] };
 
 /** A run of a hosted log inside the intervals that a server may read, as long as one answer may be. */
@@ -29,13 +31,17 @@ export async function readBackfillRun(ctx: TenantContext, repositories: Reposito
   const stretch = stretchFrom(allowed, query.fromSeq);
   const room = await rooms.find(ctx, query.roomId);
   if (room === undefined || stretch === undefined) return NOTHING;
-  const rows = fitting(await log.run(ctx, query.roomId, stretch.from - 1, query.limit), stretch.to);
+  const isThird = (server: ServerName): boolean => server !== ctx.serverName && server !== query.origin;
+  const readable = (await log.run(ctx, query.roomId, stretch.from - 1, query.limit)).filter(({ seq }) => seq <= stretch.to);
+  // Descriptors are read only of those whose entries could travel.
+  const candidates = fitting(readable, isThird, () => 0);
+  const descriptors = await readDescriptors(ctx, repositories, authorsOf(candidates, isThird));
+  const rows = fitting(candidates, isThird, (author) => descriptors.get(author)?.length ?? 0);
   const [first] = rows;
   const last = rows.at(-1);
   if (first === undefined || last === undefined) return NOTHING;
   const before = first.seq === 1 ? undefined : await log.at(ctx, query.roomId, first.seq - 1);
-  const authors = new Set(rows.map(({ origin }) => origin).filter((origin) => origin !== ctx.serverName && origin !== query.origin));
-  const keys = [...(await readDescriptors(ctx, repositories, authors)).values()];
+  const keys = [...authorsOf(rows, isThird)].flatMap((author) => descriptors.get(author) ?? []);
   const run = writeRun({
     room: room.log_name,
     firstSeq: first.seq,
@@ -53,11 +59,12 @@ function stretchFrom(intervals: readonly IntervalRow[], fromSeq: number): { read
   return interval === undefined ? undefined : { from: Math.max(interval.from_seq, fromSeq), to: interval.to_seq ?? Number.MAX_SAFE_INTEGER };
 }
 
-function fitting(rows: readonly PlacedEntryRow[], toSeq: number): readonly PlacedEntryRow[] {
-  let bytes = 0;
-  const end = rows.findIndex((row, index) => {
-    bytes += bytesOf(row);
-    return row.seq > toSeq || (index > 0 && bytes > LIMITS.batchBytesMax);
-  });
-  return end === -1 ? rows : rows.slice(0, end);
+/** As many as one answer holds, with the keys of their authors. */
+function fitting(rows: readonly PlacedEntryRow[], isThird: (server: ServerName) => boolean, priceOf: (author: ServerName) => number): readonly PlacedEntryRow[] {
+  const pieces = rows.map((row) => ({ bytes: bytesOf(row), authors: [...authorsOf([row], isThird)] }));
+  return rows.slice(0, shareOut([pieces], ANSWER, priceOf)[0] ?? 0);
+}
+
+function authorsOf(rows: readonly PlacedEntryRow[], isThird: (server: ServerName) => boolean): ReadonlySet<ServerName> {
+  return new Set(rows.map(({ origin }) => origin).filter(isThird));
 }

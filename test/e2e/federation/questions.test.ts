@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ERRORS, type ErrorCode } from '../../../src/kernel/errors.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { readRun } from '../../../src/protocol/run.js';
 import type { WireBackfill, WireMembers } from '../../../src/protocol/queries.js';
 import { federatedRoom, membershipComes, PATIENCE_MS } from '../../support/federated.js';
@@ -104,6 +105,32 @@ describe('what a server may ask of a.example', function () {
     expect(seqs(next)[0]).to.equal(Number(second?.from_seq));
     const small = await backfill(room.id, Number(second?.from_seq), 1);
     expect([seqs(small).length, small.next_seq]).to.deep.equal([1, Number(second?.from_seq) + 1]);
+  });
+
+  it('is no more than one answer holds, with the keys of all who speak in it, and all of it comes', async () => {
+    const first = (await alice.says(room.id, 'x'.repeat(60_000))).id;
+    for (let n = 1; n < 20; n += 1) await alice.says(room.id, 'x'.repeat(40_000));
+    const [from] = await a.database.asOwner<{ seq: string }>('select seq from entries where event_id = $1', [first]);
+    // As if each were by somebody of another server, whose descriptor is as long as it may be.
+    await a.database.asOwner("update entries set origin = 't' || seq || '.example' where room_id = $1 and seq >= $2", [room.id, from?.seq]);
+    await a.database.asOwner(
+      `insert into peers (tenant_id, server_name, trust, serial, descriptor, first_seen, fetched_at)
+       select tenant_id, origin, 'pinned', 1, jsonb_build_object('jws', repeat('a', 64000) || '.b.c'), 1, 1 from entries where room_id = $1 and seq >= $2`,
+      [room.id, from?.seq],
+    );
+    try {
+      const seen: number[] = [];
+      for (let next: number | null = Number(from?.seq); next !== null; ) {
+        const answer: WireBackfill = await backfill(room.id, next);
+        expect(JSON.stringify(answer).length).to.be.below(LIMITS.batchBytesMax + 4_096);
+        expect(answer.keys).to.have.length(seqs(answer).length);
+        seen.push(...seqs(answer));
+        next = answer.next_seq;
+      }
+      expect(seen).to.deep.equal(Array.from({ length: 20 }, (_, n) => Number(from?.seq) + n));
+    } finally {
+      await a.database.asOwner("delete from peers where server_name like 't%.example'");
+    }
   });
 
   it('is who is in a room that it is in, and who they are', async () => {
