@@ -34,6 +34,8 @@ export interface BodyStream {
   readonly lengthBytes: number | null;
   /** Can be walked once. Throws SW_BODY_TOO_LARGE, SW_REQUEST_TIMEOUT, or SW_BAD_REQUEST when the client has gone. */
   readonly chunks: AsyncIterable<Buffer>;
+  /** Aborted when nobody waits for an answer any more. */
+  readonly gone: AbortSignal;
   /** Lets go of what was not read. */
   readonly end: () => void;
 }

@@ -1,9 +1,9 @@
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import busboy from 'busboy';
 import { GatewayError } from '../kernel/errors.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { BodyStream } from './call.js';
+import { cutOff } from './read-body.js';
 import type { UploadedFile } from './read-file.js';
 
 /** The part that is the file. */
@@ -26,7 +26,7 @@ export async function readForm(body: BodyStream, type: string): Promise<Uploaded
   }
   const { name, stream } = form.file;
   const expectedBytes = body.lengthBytes === null ? null : stream.readableLength + restOf(body.lengthBytes - fedBytes, type);
-  return { name, expectedBytes, chunks: form.content(stream, { [Symbol.asyncIterator]: () => chunks }), fields: form.fields };
+  return { name, expectedBytes, chunks: form.content(stream, { [Symbol.asyncIterator]: () => chunks }, body.gone), fields: form.fields };
 }
 
 /** Of the bytes still to come, those that are the file's: behind it stands the last boundary. */
@@ -40,10 +40,12 @@ class Form {
   readonly fields = new Map<string, string>();
   file: { readonly name: string | null; readonly stream: Readable } | undefined;
   readonly #parser: busboy.Busboy;
+  readonly #closed: Promise<unknown>;
   #fault: GatewayError | undefined;
 
   constructor(type: string) {
     this.#parser = parserOf(type);
+    this.#closed = new Promise((resolve) => this.#parser.once('close', resolve));
     const fault = (detail: string) => (cause?: unknown) => void (this.#fault ??= refuse(detail, cause));
     this.#parser
       .on('file', (part, stream, { filename }: { filename?: string }) => {
@@ -66,22 +68,52 @@ class Form {
   }
 
   /** The file's bytes. Ends well only when the whole form did. */
-  async *content(stream: Readable, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    const over = new AbortController();
-    const fed = pipeline(Readable.from(rest), this.#parser, { signal: over.signal }).then(
-      () => undefined,
-      (error: unknown) => (error instanceof GatewayError ? error : refuse('The form is not well-formed.', error)),
-    );
+  async *content(stream: Readable, rest: AsyncIterable<Buffer>, gone: AbortSignal): AsyncGenerator<Buffer> {
+    const leave = (): void => this.#end(cutOff());
+    gone.addEventListener('abort', leave, { once: true });
+    if (gone.aborted) leave();
+    const fed = this.#feedAll(rest);
     try {
       for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
-      const fault = await fed;
-      if (fault !== undefined) throw fault;
+      await fed;
       this.#check();
     } catch (error) {
-      throw error instanceof GatewayError ? error : (this.#fault ?? refuse('The form is not well-formed.', error));
+      throw this.#fault ?? refuse('The form is not well-formed.', error);
     } finally {
-      over.abort();
+      gone.removeEventListener('abort', leave);
+      this.#end();
     }
+  }
+
+  /** Never rejects: what went wrong is the fault of the form. */
+  async #feedAll(rest: AsyncIterable<Buffer>): Promise<void> {
+    try {
+      for await (const chunk of rest) {
+        await this.#written(chunk);
+        if (this.#fault !== undefined || this.#parser.destroyed) break;
+      }
+      this.#end();
+    } catch (error) {
+      this.#end(error instanceof GatewayError ? error : refuse('The form is not well-formed.', error));
+    }
+    await this.#closed;
+  }
+
+  /** Nothing more is fed. With the parser goes a file whose part has no end, so that nobody waits for its rest. */
+  #end(fault?: GatewayError): void {
+    this.#fault ??= fault;
+    this.#parser.destroy();
+  }
+
+  /** Resolves when the parser has taken it, which waits for the file's reader, or is gone. */
+  #written(chunk: Buffer): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#parser.off('close', done);
+        resolve();
+      };
+      this.#parser.once('close', done).write(chunk, done);
+    });
   }
 
   #check(): void {

@@ -16,9 +16,12 @@ export function streamBody(request: IncomingMessage, response: ServerResponse, u
   const { socket } = request;
   const declared = request.headers['content-length'];
   unhurried.add(socket);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
   return {
     lengthBytes: declared === undefined ? null : Number(declared),
     chunks: chunksOf(request, response, bounds),
+    gone: gone.signal,
     end() {
       socket.setTimeout(0);
       if (unhurried.remove(socket) && !response.headersSent) response.setHeader('connection', 'close');

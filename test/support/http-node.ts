@@ -41,7 +41,7 @@ export function testCaller(change: Partial<Caller> = {}): Caller {
 
 /** What a call without a body is read from. */
 export function noBody(): BodyStream {
-  return { lengthBytes: null, chunks: Readable.from([]), end: () => undefined };
+  return { lengthBytes: null, chunks: Readable.from([]), gone: new AbortController().signal, end: () => undefined };
 }
 
 /** Tokens are the names of roles; `expired` has expired. */

@@ -74,3 +74,6 @@ export async function counted(database: Pick<TestDatabase, 'asOwner'>): Promise<
 export async function limitStorage(database: Pick<TestDatabase, 'asOwner'>, megabytes: number): Promise<void> {
   await database.asOwner("update tenants set limits = jsonb_set(limits, '{max_storage_mb}', to_jsonb($1::int))", [megabytes]);
 }
+
+/** Where a part follows the closing boundary, its parser takes the form for whole while the file is still open. */
+export const FORM_BEHIND_ITS_END = ['--XX--', '--XX', 'Content-Disposition: form-data; name="x"', '', '1', '--XX', 'Content-Disposition: form-data; name="file"; filename="a"', '', 'AAAA'].join('\r\n');
