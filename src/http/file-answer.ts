@@ -43,8 +43,13 @@ function wantedRange(size: number, headers: Call['headers'], etag: string): Byte
   const asked = headers['range'];
   const condition = headers['if-range'];
   if (asked === undefined || (condition !== undefined && condition !== etag)) return undefined;
-  const ranges = parseRange(size, asked, { combine: true });
+  const ranges = parseRange(size, withinFile(size, asked), { combine: true });
   if (ranges === -1) return 'none';
   if (ranges === -2 || ranges.type !== 'bytes' || ranges.length !== 1) return undefined;
   return ranges[0];
+}
+
+/** More of its end than a file has is all of it. */
+function withinFile(size: number, asked: string): string {
+  return asked.replace(/([=,]\s*)-(\d+)/g, (_, before: string, length: string) => `${before}-${Math.min(size, Number(length))}`);
 }
