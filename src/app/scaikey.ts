@@ -3,6 +3,7 @@ import type { Contract } from '../contract/contract.js';
 import { Egress } from '../egress/egress.js';
 import type { ScaikeyEventsApi } from '../flows/api/scaikey.js';
 import type { MakePerson } from '../flows/make-person.js';
+import { KeepingTenant } from '../flows/scaikey/keeping-tenant.js';
 import { KeepPartner } from '../flows/scaikey/keep-partner.js';
 import { KeepPerson } from '../flows/scaikey/keep-person.js';
 import { KeepTenant } from '../flows/scaikey/keep-tenant.js';
@@ -96,10 +97,11 @@ function keepersOf({ config, storage, core, clock }: IdentityParts): Keepers {
   const { store } = storage;
   const { serverName } = config;
   const fleet = new Fleet(store);
+  const keepingTenant = new KeepingTenant(store, core.tenants, serverName);
   return {
     fleet,
-    keepPartner: new KeepPartner({ store, fleet, directory: core.tenants, clock, serverName }),
-    keepTenant: new KeepTenant({ store, directory: core.tenants, tenants: core.tenantMaker, fleetPlaces: new FleetPlaces(store, fleet), serverName }),
+    keepPartner: new KeepPartner({ store, fleet, keepingTenant, clock }),
+    keepTenant: new KeepTenant({ store, keepingTenant, directory: core.tenants, tenants: core.tenantMaker, fleetPlaces: new FleetPlaces(store, fleet), serverName }),
     keepPerson: new KeepPerson({ store, makePerson: core.makePerson }),
   };
 }

@@ -1,25 +1,22 @@
 import { actOf } from '../../kernel/audit.js';
 import { GatewayError, outcomeOf } from '../../kernel/errors.js';
-import type { ServerName } from '../../kernel/ids.js';
 import type { Clock } from '../../kernel/ports.js';
-import { systemContext, type TenantContext } from '../../kernel/tenant-context.js';
+import type { TenantContext } from '../../kernel/tenant-context.js';
 import { clean } from '../../rehome/shadows.js';
 import type { PartnerFact } from '../../scaikey/facts.js';
 import type { PartnerRow, PartnerStatus } from '../../store/repositories/partners.repository.js';
 import type { ScaikeyEventMark, ScaikeySaid } from '../../store/repositories/scaikey.repository.js';
 import type { Repositories, Store } from '../../store/store.js';
-import type { TenantDirectory } from '../../store/tenant-directory.js';
 import { addPartnerWithin } from '../tenancy/add-partner.js';
 import type { Fleet } from '../tenancy/fleet.js';
+import type { KeepingTenant } from './keeping-tenant.js';
 import type { Heard, ScaikeyChange } from './news.js';
 
 export interface KeepPartnerDeps {
-  readonly store: Pick<Store, 'transact' | 'spanning'>;
+  readonly store: Pick<Store, 'transact'>;
   readonly fleet: Pick<Fleet, 'find'>;
-  readonly directory: Pick<TenantDirectory, 'byServerName' | 'byId'>;
+  readonly keepingTenant: Pick<KeepingTenant, 'find'>;
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** The node's own. */
-  readonly serverName: ServerName;
 }
 
 export interface PartnerHearing {
@@ -44,7 +41,7 @@ export class KeepPartner {
   }
 
   async #keep(fact: PartnerFact, { mayMake, mark, seenAtMs }: PartnerHearing): Promise<Heard> {
-    const keeper = (await this.deps.fleet.find(fact.id))?.keeper ?? (await this.#newKeeper());
+    const keeper = (await this.deps.fleet.find(fact.id))?.keeper ?? (await this.deps.keepingTenant.find());
     if (keeper === undefined) return 'ignored';
     return this.deps.store.transact(keeper, async (repositories) => {
       const { scaikey, partners } = repositories;
@@ -60,15 +57,6 @@ export class KeepPartner {
       const acts = [...(isMade ? ['partner.created' as const] : []), ...(isChanged ? ['partner.changed' as const] : [])];
       return acts.map((act): ScaikeyChange => ({ act, tenant: keeper.slug, resource: fact.id }));
     });
-  }
-
-  /** The operator's own tenant has the node's own name; where none has, the eldest was made by the operator's hand. */
-  async #newKeeper(): Promise<TenantContext | undefined> {
-    const own = await this.deps.directory.byServerName(this.deps.serverName);
-    if (own !== undefined) return own.ctx;
-    const system = systemContext('list-tenants');
-    const tenantId = await this.deps.store.spanning(system, (all) => all.eldestActive(system));
-    return tenantId && (await this.deps.directory.byId({ tenantId })).ctx;
   }
 }
 

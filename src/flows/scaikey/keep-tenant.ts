@@ -11,13 +11,15 @@ import type { TenantDirectory } from '../../store/tenant-directory.js';
 import { currentTenant } from '../current-tenant.js';
 import type { FleetPlaces } from '../tenancy/fleet-places.js';
 import type { Tenants } from '../tenants.js';
+import type { KeepingTenant } from './keeping-tenant.js';
 import type { Heard, ScaikeyChange } from './news.js';
 
 const SLUG_CHARS_MAX = 50;
 const SLUG_ATTEMPTS_MAX = 20;
 
 export interface KeepTenantDeps {
-  readonly store: Pick<Store, 'transact'>;
+  readonly store: Pick<Store, 'read' | 'transact'>;
+  readonly keepingTenant: Pick<KeepingTenant, 'find'>;
   readonly directory: Pick<TenantDirectory, 'find' | 'reload'>;
   readonly tenants: Pick<Tenants, 'create' | 'wakeAll'>;
   readonly fleetPlaces: Pick<FleetPlaces, 'joining'>;
@@ -33,8 +35,34 @@ export class KeepTenant {
   async run(fact: TenantFact, mayMake: boolean, mark?: ScaikeyEventMark): Promise<Heard> {
     const known = await this.deps.directory.find('scaikey', fact.id);
     if (known !== undefined) return this.#keep(known.ctx, fact, mark);
-    if (!mayMake || fact.standing === 'barred') return 'ignored';
+    if (fact.standing === 'barred') return this.#remember(fact, mark);
+    if (!mayMake || (await this.#barredUs(fact)) !== undefined) return 'ignored';
     return this.#make(fact, mark);
+  }
+
+  /** What bars a tenant before it came holds when it comes. Until there is a tenant that could keep it, it is lost. */
+  async #remember(fact: TenantFact, mark: ScaikeyEventMark | undefined): Promise<Heard> {
+    const keeper = await this.deps.keepingTenant.find();
+    if (keeper === undefined) return 'ignored';
+    // Without an event it is a listing, which says it again and again.
+    if (mark === undefined && (await this.#barredUs(fact)) !== undefined) return [];
+    const heard = await this.deps.store.transact(keeper, async ({ scaikey }): Promise<Heard> => {
+      if (mark !== undefined && !(await scaikey.noteEvent(keeper, mark))) return 'duplicate';
+      const said = await scaikey.hold(keeper, 'tenant', fact.id);
+      if (fact.atUs >= said.standing_at) await scaikey.say(keeper, 'tenant', fact.id, { standing: 'barred', standing_at: fact.atUs });
+      return [];
+    });
+    // Of who makes it meanwhile and who bars it, whoever looks last finds what the other did.
+    const made = await this.deps.directory.find('scaikey', fact.id);
+    return made === undefined ? heard : this.#keep(made.ctx, fact, undefined);
+  }
+
+  /** When it was barred, unless the fact admits it and is newer. */
+  async #barredUs({ id, standing, atUs }: TenantFact): Promise<number | undefined> {
+    const keeper = await this.deps.keepingTenant.find();
+    const said = keeper && (await this.deps.store.read(keeper, ({ scaikey }) => scaikey.find(keeper, 'tenant', [id]))).get(id);
+    const holds = said?.standing === 'barred' && (standing !== 'active' || said.standing_at > atUs);
+    return holds ? said.standing_at : undefined;
   }
 
   async #keep(ctx: TenantContext, fact: TenantFact, mark: ScaikeyEventMark | undefined): Promise<Heard> {
@@ -52,12 +80,18 @@ export class KeepTenant {
     const wished = slugOf(fact);
     for (let attempt = 1; attempt <= SLUG_ATTEMPTS_MAX; attempt += 1) {
       const made = await outcomeOf(this.#create(fact, attempt === 1 ? wished : `${wished}-${attempt}`, mark));
-      if (!(made instanceof GatewayError)) return [{ act: 'tenant.created', tenant: made.slug, resource: fact.id }];
+      if (!(made instanceof GatewayError)) return [{ act: 'tenant.created', tenant: made.slug, resource: fact.id }, ...(await this.#barredMeanwhile(made, fact))];
       if (made.code !== 'SW_TENANT_NAME_TAKEN') throw made;
       const other = await this.deps.directory.find('scaikey', fact.id);
       if (other !== undefined) return this.#keep(other.ctx, fact, mark);
     }
     throw new GatewayError('SW_TENANT_NAME_TAKEN', `no free slug like ${wished}`);
+  }
+
+  async #barredMeanwhile(ctx: TenantContext, fact: TenantFact): Promise<readonly ScaikeyChange[]> {
+    const atUs = await this.#barredUs(fact);
+    const heard = atUs === undefined ? [] : await this.#keep(ctx, { ...fact, name: undefined, partnerId: undefined, standing: 'barred', atUs }, undefined);
+    return typeof heard === 'string' ? [] : heard;
   }
 
   async #create(fact: TenantFact, slug: string, mark: ScaikeyEventMark | undefined): Promise<TenantContext> {

@@ -163,6 +163,26 @@ describe('events of ScaiKey', function () {
     expect((await world.people('tnt_acme')).map(({ subject }) => subject)).not.to.include('usr_early');
   });
 
+  it('bar a tenant that has never been here, until ScaiKey says something newer', async () => {
+    const late = (type: string) => scaikeyEvent(type, 'tnt_late', 'tnt_late', { name: 'Late', slug: 'late', status: type === 'tenant.created' ? 'ACTIVE' : undefined });
+    const made = async (): Promise<readonly string[]> => (await world.tenants()).filter(({ slug }) => slug === 'late').map(({ status }) => status);
+    const [created, deleted] = [late('tenant.created'), late('tenant.deleted')];
+    expect(await world.send(deleted)).to.include({ outcome: 'unchanged' });
+    expect(await world.send(deleted)).to.include({ outcome: 'duplicate' });
+    expect(await world.send(created)).to.include({ outcome: 'ignored' });
+    expect(await made()).to.deep.equal([]);
+    expect(await world.send(late('tenant.created'))).to.include({ outcome: 'applied' });
+    expect(await made()).to.deep.equal(['active']);
+  });
+
+  it('bar a tenant that is made at that moment, whichever is heard first', async () => {
+    const slugs = Array.from({ length: 8 }, (_, index) => `at-once-${index}`);
+    const events = slugs.map((slug) => [scaikeyEvent('tenant.created', `tnt_${slug}`, `tnt_${slug}`, { slug, status: 'ACTIVE' }), scaikeyEvent('tenant.deleted', `tnt_${slug}`, `tnt_${slug}`)]);
+    await Promise.all(events.flatMap(([created = {}, deleted = {}], index) => (index % 2 === 0 ? [world.send(created), world.send(deleted)] : [world.send(deleted), world.send(created)])));
+    expect((await world.tenants()).filter(({ slug, status }) => slug.startsWith('at-once') && status !== 'suspended')).to.deep.equal([]);
+    await world.node.database.asOwner("update tenants set status = 'suspended' where slug = 'late'");
+  });
+
   it('suspend a tenant and resume it, and delete nothing', async () => {
     const token = await world.token('usr_anna', 'tnt_acme');
     await world.tell('tenant.updated', 'tnt_acme', 'tnt_acme', { status: 'SUSPENDED', name: 'Acme Corp' });
