@@ -4,6 +4,7 @@ import type { Route } from '../../src/http/route.js';
 /** What could stand in each place of a path: of the right form, and nobody's. */
 const NOBODYS: Readonly<Record<string, () => string>> = {
   act: () => 'accept',
+  alias: () => `!room-${randomUUID()}:nowhere.example`,
   bridge_id: () => `brg-${randomUUID()}`,
   delivery_id: () => `dlv-${randomUUID()}`,
   emoji: () => '+',
