@@ -39,6 +39,7 @@ const LEAST: Readonly<Record<Who, readonly string[]>> = {
     'POST /v1/me/federated-dms',
     'GET /v1/rooms',
     'GET /v1/rooms/archived',
+    'GET /v1/directory/alias/{alias}',
     'GET /v1/directory/rooms',
     'GET /v1/rooms/{room_id}',
     'GET /v1/rooms/{room_id}/state',

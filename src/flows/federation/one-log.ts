@@ -52,7 +52,8 @@ export class OneLog {
   async #isOpen({ ctx, origin }: Peer, roomId: RoomId): Promise<boolean> {
     const open = await this.#open.get(laneKey({ ctx, origin }, roomId), async () => {
       const lane = await this.deps.store.read(ctx, ({ lanes }) => lanes.find(ctx, roomId, peerConsumerId(origin)));
-      return lane === undefined || lane.frozen === FORKED ? undefined : true;
+      // Without a lane nothing is frozen: the first of a server may be coming in beside this one.
+      return lane?.frozen === FORKED ? undefined : true;
     });
     return open === true;
   }
