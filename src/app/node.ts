@@ -86,12 +86,12 @@ async function start(config: Config, { checkReplies = false, transferIdleMs = LI
   const federation = composeFederation(parts, core, people);
   const scaigrid = opened.add(openScaigrid(config, contract, basics));
   const ai = composeAi({ ...parts, scaigrid });
-  const tenancy = composeTenancy({ ...parts, ai }, core);
+  const scaikey = opened.add(composeScaikey({ ...parts, core }));
+  const tenancy = composeTenancy({ ...parts, ai, scaikey }, core);
   const sidekicks = composeSidekicks({ ...parts, core, ai, scaigrid });
   let publicUrl = config.publicUrl ?? '';
   const bridges = opened.add(composeBridges({ ...parts, core, publicUrl: () => publicUrl }));
   const media = composeMedia({ ...parts, tenants: core.tenants, publicUrl: () => publicUrl });
-  const scaikey = opened.add(composeScaikey({ ...parts, core }));
   await ensureFirstTenant(config, core.tenantMaker);
   await completeTenantConsumers(storage.store);
 

@@ -36,6 +36,8 @@ export interface Identities {
   readonly events: ScaikeyEventsApi;
   /** undefined without an application of our own at ScaiKey. */
   readonly duty: Duty | undefined;
+  /** undefined likewise. */
+  readonly admin: ScaikeyAdmin | undefined;
   /** Begins to look after the node while no tenant is active, if that is a part of this process. */
   start(): void;
   close(): Promise<void>;
@@ -53,6 +55,7 @@ export function composeScaikey(parts: IdentityParts & { readonly contract: Contr
   const standstill = sync && config.roles.includes('scheduler') ? new SyncAtStandstill({ look: (signal) => sync.atStandstill(signal), pauseMs: () => sync.pauseMs(), timers, log }) : undefined;
   return {
     events,
+    admin: asking?.admin,
     duty: sync && ((ctx, signal) => sync.turn(ctx, signal)),
     start: () => standstill?.start(),
     async close() {

@@ -45,14 +45,13 @@ export class TestScaikeyAdmin {
     return held.admin;
   }
 
-  /** What a node is started with to know this one. */
-  env(): Record<string, string> {
+  /** What a node is started with to know this one, and to ask it. */
+  env(mayAsk = true): Record<string, string> {
     return {
       SCAIWAVE_AUTH_MODE: 'scaikey',
       SCAIWAVE_SCAIKEY_URL: this.identity.url,
       SCAIWAVE_SCAIKEY_AUDIENCE: this.identity.clientId,
-      SCAIWAVE_SCAIKEY_CLIENT_ID: CLIENT.id,
-      SCAIWAVE_SCAIKEY_CLIENT_SECRET: CLIENT.secret,
+      ...(mayAsk ? { SCAIWAVE_SCAIKEY_CLIENT_ID: CLIENT.id, SCAIWAVE_SCAIKEY_CLIENT_SECRET: CLIENT.secret } : {}),
       SCAIWAVE_SCAIKEY_WEBHOOK_SECRET: this.webhookSecret,
       SCAIWAVE_EGRESS_ALLOW: this.identity.url.slice('http://'.length),
     };

@@ -16,9 +16,9 @@ export class ScaikeyWorld {
   ) {}
 
   /** Without the role `scheduler` a node asks nothing of the admin API by itself. */
-  static async open(own: Readonly<Record<string, string>> = { SCAIWAVE_ROLES: 'api,worker' }): Promise<ScaikeyWorld> {
+  static async open(own: Readonly<Record<string, string>> = { SCAIWAVE_ROLES: 'api,worker' }, mayAsk = true): Promise<ScaikeyWorld> {
     const scaikey = await TestScaikeyAdmin.start();
-    const env = { ...scaikey.env(), ...own };
+    const env = { ...scaikey.env(mayAsk), ...own };
     const [node] = await gateways(['node.example'], { env });
     if (node === undefined) throw new Error('one gateway');
     return new ScaikeyWorld(scaikey, node, env);

@@ -7,6 +7,7 @@ import type { LoadedTenant } from '../../store/repositories/tenants.repository.j
 import type { Page } from '../api/page.js';
 import type { TenantFilter, TenantItemView, TenantPatch, TenantRequest, TenantsAdminApi, TenantView } from '../api/tenancy.js';
 import type { Tenants } from '../tenants.js';
+import type { ClaimedTenant } from './claimed-tenant.js';
 import type { Fleet } from './fleet.js';
 import { tenantItem, tenantView } from './tenant-views.js';
 
@@ -14,6 +15,7 @@ export interface TenantsAdminDeps {
   readonly store: Pick<Store, 'read' | 'spanning'>;
   readonly fleet: Pick<Fleet, 'partner' | 'ownPartner' | 'tenant'>;
   readonly tenantMaker: Pick<Tenants, 'create' | 'change' | 'suspend' | 'resume'>;
+  readonly claimedTenant: Pick<ClaimedTenant, 'require'>;
   /** Server name of the node, under which tenants get theirs. */
   readonly serverName: string;
 }
@@ -25,6 +27,7 @@ export class TenantsAdmin implements TenantsAdminApi {
   async create(caller: Caller, request: TenantRequest): Promise<TenantView> {
     const partnerId = await this.#partnerFor(caller, request.partnerId);
     const serverName = this.#serverNameFor(caller, request);
+    await this.deps.claimedTenant.require(caller, partnerId, request.scaikeyTenantId);
     const ctx = await this.deps.tenantMaker.create({ ...request, partnerId, serverName }, caller);
     return this.#view(await this.deps.fleet.tenant(caller, ctx.tenantId));
   }

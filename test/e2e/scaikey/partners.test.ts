@@ -115,6 +115,7 @@ describe('events of ScaiKey about partners', function () {
     it('follow ScaiKey beyond the limit, which holds for those who make tenants here', async () => {
       await world.node.database.asOwner(`update partners set limits = '{"max_tenants": 1}' where partner_id = 'prt_acme'`);
       for (const id of ['tnt_many0', 'tnt_many1']) expect(await world.send(tenant(id, 'prt_acme'))).to.include({ outcome: 'applied' });
+      world.scaikey.tenant('tnt_one_more', { partner_id: 'prt_acme' });
       const body = { slug: 'one-more', name: 'One more', scaikey_tenant_id: 'tnt_one_more' };
       expect(await world.as(await admin('prt_acme'), 'POST', '/v1/admin/tenants', body)).to.include({ status: 409, code: 'SW_PARTNER_CAPACITY' });
     });
