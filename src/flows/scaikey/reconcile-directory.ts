@@ -5,10 +5,11 @@ import { tenantFact } from '../../scaikey/facts.js';
 import { idOf, type ScaikeyAdmin } from '../../scaikey/scaikey-admin.js';
 import type { KeepTenant } from './keep-tenant.js';
 import { factTimeUs } from './fact-time.js';
+import { keptApart, type KeptApartDeps } from './kept-apart.js';
 import type { ScaikeyChange } from './news.js';
 import type { Run, Runs } from './run-book.js';
 
-export interface ReconcileDirectoryDeps {
+export interface ReconcileDirectoryDeps extends KeptApartDeps {
   readonly admin: Pick<ScaikeyAdmin, 'page'>;
   readonly keepTenant: Pick<KeepTenant, 'run'>;
   readonly clock: Pick<Clock, 'nowMs'>;
@@ -45,7 +46,8 @@ export class ReconcileDirectory {
     if (listing === undefined) throw new GatewayError('SW_SCAIKEY_UNREACHABLE', 'the token may not see tenants');
     const changes: ScaikeyChange[] = [];
     for (const record of listing.records) {
-      const heard = await this.deps.keepTenant.run(tenantFact(idOf(record), atUs, record), true);
+      const id = idOf(record);
+      const heard = await keptApart(this.deps, 'directory', id, this.deps.keepTenant.run(tenantFact(id, atUs, record), true));
       if (typeof heard !== 'string') changes.push(...heard);
     }
     return { next: listing.more && page < LIMITS.scaikeyPagesMax ? { step, page: page + 1 } : undefined, changes };

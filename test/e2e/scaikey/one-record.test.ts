@@ -63,4 +63,13 @@ describe('one record of ScaiKey', function () {
     await world.node.database.asOwner("delete from participants where local_id = 'ada'");
     expect((await run()).changes).to.deep.equal(['participant.created usr_ada']);
   });
+
+  it('of a tenant that cannot be made stops no other tenant, and no people', async () => {
+    const names = ['full', ...Array.from({ length: 19 }, (_, index) => `full-${index + 2}`)];
+    await world.node.database.asOwner("insert into tenant_names (kind, value, tenant_id) select 'slug', n, tenant_id from tenants, unnest($1::text[]) as n where slug = 'acme'", [names]);
+    world.scaikey.tenant('tnt_full', { slug: 'full' });
+    world.scaikey.tenant('tnt_next', { slug: 'next' });
+    world.scaikey.user('usr_last', 'tnt_acme');
+    expect(await run()).to.deep.equal({ changes: ['tenant.created tnt_next', 'participant.created usr_last'], failed: [] });
+  });
 });
