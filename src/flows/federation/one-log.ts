@@ -7,7 +7,7 @@ import { headAt } from '../../lanes/build-batch.js';
 import { peerConsumerId } from '../../lanes/peer-lane.js';
 import type { OwnKeys } from '../../peering/own-keys.js';
 import { BriefMemory } from '../../store/cache/brief-memory.js';
-import { FORKED } from '../../store/repositories/lanes.repository.js';
+import { FORKED, type LaneRow } from '../../store/repositories/lanes.repository.js';
 import type { Store } from '../../store/store.js';
 import type { ProvenRequest } from '../../verify/peer-request.js';
 import type { ProvenEvent } from '../../verify/proven-event.js';
@@ -43,19 +43,26 @@ export class OneLog {
     const [isOpen, agrees] = await Promise.all([this.#isOpen(peer, roomId), this.#agrees(peer.ctx, roomId, lastSeen)]);
     if (isOpen && agrees) return;
     // A stranger to the room learns nothing of it: the refusal of who may not speak comes first.
-    const present = await this.deps.store.read(peer.ctx, ({ members }) => members.countOfServer(peer.ctx, roomId, peer.origin, ['join']));
-    if (present === 0) return;
+    const { present, lane } = await this.#standing(peer, roomId);
+    if (present === 0 || (agrees && lane?.frozen !== FORKED)) return;
     if (!agrees && (await this.#freeze(peer, roomId, lastSeen))) throw new GatewayError(FORKED, `seen ${lastSeen.event.seen.seq}`);
     throw new GatewayError('SW_FED_LANE_FROZEN', roomId);
   }
 
+  /** Kept only of lanes that are there: one may come at any moment, with the first person of its server. */
   async #isOpen({ ctx, origin }: Peer, roomId: RoomId): Promise<boolean> {
     const open = await this.#open.get(laneKey({ ctx, origin }, roomId), async () => {
       const lane = await this.deps.store.read(ctx, ({ lanes }) => lanes.find(ctx, roomId, peerConsumerId(origin)));
-      // Without a lane nothing is frozen: the first of a server may be coming in beside this one.
-      return lane?.frozen === FORKED ? undefined : true;
+      return lane === undefined || lane.frozen === FORKED ? undefined : true;
     });
     return open === true;
+  }
+
+  #standing({ ctx, origin }: Peer, roomId: RoomId): Promise<{ readonly present: number; readonly lane: LaneRow | undefined }> {
+    return this.deps.store.read(ctx, async ({ members, lanes }) => ({
+      present: await members.countOfServer(ctx, roomId, origin, ['join']),
+      lane: await lanes.find(ctx, roomId, peerConsumerId(origin)),
+    }));
   }
 
   async #agrees(ctx: TenantContext, roomId: RoomId, { event: { seen } }: ProvenEvent): Promise<boolean> {
