@@ -3,8 +3,8 @@ import { actFrom, type Actor } from '../kernel/audit.js';
 import { GatewayError } from '../kernel/errors.js';
 import type { JsonObject } from '../kernel/events.js';
 import { parseServerName, parseTenantId, type PartnerId } from '../kernel/ids.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../kernel/limits.js';
-import { depthOf, mergePatch } from '../kernel/merge-patch.js';
+import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../kernel/limits.js';
+import { mergePatch } from '../kernel/merge-patch.js';
 import type { Clock, Randomness, Wake } from '../kernel/ports.js';
 import { systemContext, tenantContext, type Features, type TenantContext, type TenantStatus } from '../kernel/tenant-context.js';
 import type { OwnKeys } from '../peering/own-keys.js';
@@ -16,6 +16,7 @@ import type { Repositories, Store } from '../store/store.js';
 import type { TenantDirectory } from '../store/tenant-directory.js';
 import type { Vault } from '../store/vault.js';
 import type { LimitsPatch, TenantPatch } from './api/tenancy.js';
+import { boundedFeatures } from './tenancy/bounded-features.js';
 import type { FleetPlaces } from './tenancy/fleet-places.js';
 
 export interface NewTenantRequest {
@@ -63,7 +64,7 @@ export class Tenants {
     const tenant = {
       ...request,
       limits,
-      features: bounded(mergePatch({}, request.features ?? {})),
+      features: boundedFeatures(mergePatch({}, request.features ?? {})),
       tenantId: parseTenantId(this.deps.randomness.uuid()),
       serverName: parseServerName(request.serverName),
       createdAtMs: this.deps.clock.nowMs(),
@@ -143,7 +144,7 @@ export class Tenants {
 function patched(before: LoadedTenant, { name, features, limits }: TenantPatch): { readonly name: string; readonly features: Features; readonly limits: Partial<TenantLimits> } {
   return {
     name: name ?? before.ctx.name,
-    features: features === undefined ? before.ctx.features : bounded(mergePatch(before.ctx.features, features ?? {})),
+    features: features === undefined ? before.ctx.features : boundedFeatures(mergePatch(before.ctx.features, features ?? {})),
     limits: limits === undefined ? before.ownLimits : limits === null ? {} : mergePatch({ ...before.ownLimits }, { ...limits }),
   };
 }
@@ -155,14 +156,6 @@ function noted({ name, limits, features }: TenantPatch): JsonObject {
     ...(limits === undefined ? {} : { limits: limits === null ? null : { ...limits } }),
     ...(features === undefined ? {} : { features: features === null ? null : Object.keys(features) }),
   };
-}
-
-/** Flags are read with every request of the tenant: they are small and shallow. */
-function bounded(features: Features): Features {
-  const fits = depthOf(features) <= LIMITS.featuresDepthMax && Buffer.byteLength(JSON.stringify(features)) <= LIMITS.featuresBytesMax;
-  if (fits) return features;
-  const publicDetail = `Features have at most ${LIMITS.featuresBytesMax} bytes and ${LIMITS.featuresDepthMax} levels.`;
-  throw new GatewayError('SW_BAD_SCHEMA', 'features', { publicDetail });
 }
 
 async function existing(loading: Promise<LoadedTenant | undefined>): Promise<LoadedTenant> {

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { openAdmin } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
+import { LIMITS } from '../../src/kernel/limits.js';
 import { captureStderr } from '../support/captured-stderr.js';
 import { columnsHolding } from '../support/database-search.js';
 import { eventually, gateways, type Answer, type Gateway } from '../support/gateway.js';
@@ -266,6 +267,14 @@ describe('what a tenant decides about AI', function () {
       await gateway.database.asOwner(`update tenants set features = '{"other": {"kept": 1}, "prompt_studio": {"depth": 2}}' where slug = 'first'`);
       await studio({ enabled: true });
       expect(await gateway.database.asOwner("select features from tenants where slug = 'first'")).to.deep.equal([{ features: { other: { kept: 1 }, prompt_studio: { depth: 2, enabled: true } } }]);
+    });
+
+    it('takes features no farther than their bound', async () => {
+      const full = { other: 'x'.repeat(LIMITS.featuresBytesMax - JSON.stringify({ other: '' }).length) };
+      await gateway.database.asOwner("update tenants set features = $1 where slug = 'first'", [JSON.stringify(full)]);
+      expect(await code(ADMIN, 'PUT', '/v1/admin/prompt-studio', { enabled: true })).to.equal('SW_BAD_SCHEMA');
+      expect(await gateway.database.asOwner("select features from tenants where slug = 'first'")).to.deep.equal([{ features: full }]);
+      await gateway.database.asOwner("update tenants set features = '{}' where slug = 'first'");
     });
 
     it('refuses a list of what is neither a role nor a person', async () => {

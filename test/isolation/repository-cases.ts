@@ -10,7 +10,6 @@ export const CASES: Readonly<Record<string, Ask>> = {
   'AiRepository.settings': ({ ai }, ctx) => ai.settings(ctx),
   'AiRepository.lockSettings': ({ ai }, ctx) => ai.lockSettings(ctx),
   'AiRepository.saveSettings': ({ ai }, ctx) => ai.saveSettings(ctx, aiSettingsOf({})),
-  'AiRepository.setStudioEnabled': ({ ai }, ctx) => ai.setStudioEnabled(ctx, true),
   'AiRepository.setSealedKey': ({ ai }, ctx) => ai.setSealedKey(ctx, HASH),
   'AiRepository.hastenUsage': ({ ai }, ctx) => ai.hastenUsage(ctx),
   'AiRepository.usage': ({ ai }, ctx) => ai.usage(ctx),

@@ -3,11 +3,12 @@ import { aiSettingsOf, changedAiSettings, type PromptTemplate } from '../../kern
 import { actBy } from '../../kernel/audit.js';
 import { roleReaches, type Caller } from '../../kernel/caller.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { isJsonObject } from '../../kernel/merge-patch.js';
+import { isJsonObject, mergePatch } from '../../kernel/merge-patch.js';
 import type { Features } from '../../kernel/tenant-context.js';
 import type { Repositories, Store } from '../../store/store.js';
 import type { PromptStudioApi, PromptStudioChange, PromptStudioView, PromptTemplatesView, StudioAccessView } from '../api/ai.js';
 import { currentTenant } from '../current-tenant.js';
+import { boundedFeatures } from '../tenancy/bounded-features.js';
 import { difference } from './told-changes.js';
 
 /**
@@ -27,11 +28,12 @@ export class PromptStudio implements PromptStudioApi {
   async change(caller: Caller, { enabled, allowlist }: PromptStudioChange): Promise<PromptStudioView> {
     const { ctx } = caller;
     await this.store.transact(ctx, async (repositories) => {
-      const { ai, audit } = repositories;
+      const { ai, audit, tenants } = repositories;
       const before = aiSettingsOf(await ai.lockSettings(ctx));
-      const wasOn = isOn((await currentTenant(ctx, repositories)).features);
+      const { features } = await currentTenant(ctx, repositories);
+      const wasOn = isOn(features);
       if (allowlist !== undefined) await ai.saveSettings(ctx, { ...before, studioAllowlist: allowlist });
-      if (enabled !== undefined) await ai.setStudioEnabled(ctx, enabled);
+      if (enabled !== undefined) await tenants.setFeatures(ctx, boundedFeatures(mergePatch(features, { prompt_studio: { enabled } })));
       const listed = allowlist && difference(before.studioAllowlist, allowlist);
       const told = { ...(enabled !== undefined && enabled !== wasOn && { enabled }), ...(listed && { allowlist: listed }) };
       if (Object.keys(told).length > 0) await audit.append(ctx, actBy(caller, 'prompt_studio.changed', null, told));

@@ -2,7 +2,7 @@ import type { AiSettings } from '../../kernel/ai-settings.js';
 import type { ErrorCode } from '../../kernel/errors.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
-import { q, sql } from '../queries.js';
+import { q } from '../queries.js';
 
 /** What ScaiGrid last said of a tenant's usage. */
 export interface AiUsageRow {
@@ -32,16 +32,6 @@ export class AiRepository {
 
   async saveSettings(ctx: TenantContext, settings: AiSettings): Promise<void> {
     await this.tx.rows(q('tenants').where({ tenant_id: ctx.tenantId }).update({ ai: JSON.stringify(settings) }));
-  }
-
-  /** `features.prompt_studio.enabled`; all other features stay. */
-  async setStudioEnabled(ctx: TenantContext, enabled: boolean): Promise<void> {
-    const flag = JSON.stringify({ enabled });
-    const merged = sql(
-      `features || jsonb_build_object('prompt_studio', case when jsonb_typeof(features -> 'prompt_studio') = 'object' then features -> 'prompt_studio' else '{}' end || ?::jsonb)`,
-      [flag],
-    );
-    await this.tx.rows(q('tenants').where({ tenant_id: ctx.tenantId }).update({ features: merged }));
   }
 
   async sealedKey(ctx: TenantContext): Promise<Buffer | null> {
