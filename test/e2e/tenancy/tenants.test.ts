@@ -4,6 +4,7 @@ import { loadConfig } from '../../../src/config/config.js';
 import { ACME, FleetWorld, OTHER, ROOT, type Tenant } from '../../support/fleet-world.js';
 import { eventually } from '../../support/gateway.js';
 import { MASTER_KEY_FOR_TESTS } from '../../support/test-keys.js';
+import { MEGABYTE, putRaw, request, seen } from '../../support/uploads.js';
 
 const NO_PARTNER = 'mock:first:nobody:partner_admin';
 const GHOST = 'mock:first:ghost:partner_admin:prt_ghost';
@@ -198,6 +199,18 @@ describe('tenants of a fleet', function () {
         expect(await world.outcome(by, 'GET', `/v1/admin/tenants/${tenant.id}`)).to.equal('SW_TENANT_NOT_FOUND');
       });
     }
+  });
+
+  it('that are suspended send what was asked for before to its end, and nothing after', async () => {
+    const tenant = await world.tenant();
+    const eve = `mock:${tenant.slug}:eve`;
+    const bytes = Buffer.alloc(32 * MEGABYTE, 7);
+    const { media_id } = seen(await putRaw(world.gateway, eve, bytes));
+    const download = () => request(world.gateway, eve, 'GET', `/v1/media/download/${media_id}`);
+    const response = await fetch(`${world.gateway.url}/v1/media/download/${media_id}`, { headers: { authorization: `Bearer ${eve}` } });
+    await world.gateway.ask(ROOT, 'POST', `/v1/admin/tenants/${tenant.id}/suspend`);
+    await eventually(async () => (await download()).code === 'SW_TENANT_SUSPENDED');
+    expect((await response.arrayBuffer()).byteLength).to.equal(bytes.length);
   });
 
   describe('of a partner that is suspended', () => {
