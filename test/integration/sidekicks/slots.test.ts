@@ -137,6 +137,17 @@ describe('the slots of sidekicks', function () {
     expect(await counter()).to.equal(0);
   });
 
+  it('of which the room holds a place of whoever asked until they leave it, closed or not', async () => {
+    const used = async (): Promise<unknown> => (await database.asOwner('select participants from tenant_usage'))[0];
+    const { task_id, sidekick_room_id } = await spawnIn(at(0), person(3), room);
+    await at(0).sidekicks.sidekicks.cancel(person(3), parseRoomId(room), parseTaskId(task_id));
+    await tend(at(0), person(3));
+    await at(0).flows.members.leave(person(3), parseRoomId(room), null);
+    expect(await used()).to.deep.equal({ participants: 20 });
+    await at(0).flows.members.leave(person(3), parseRoomId(sidekick_room_id), null);
+    expect(await used()).to.deep.equal({ participants: 19 });
+  });
+
   it('are free once, whoever ends a task, when all of them do it at once', async () => {
     const { task_id } = await spawnIn(at(0), person(0), room, 1);
     await tend(at(0), person(0));
