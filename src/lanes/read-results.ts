@@ -179,7 +179,7 @@ function restMs(times: number, { randomness }: ReadingAid): number {
   return doubling(times, LIMITS.peerBackoffMinMs, LIMITS.peerBackoffMaxMs, randomness);
 }
 
-/** Nothing more of this room until it is opened anew or an administrator decides. */
+/** Nothing more of this room until the lane is opened anew. */
 function stopped(lane: LaneRow, code: string, proofs: Pick<LaneMove, 'proof' | 'ownProof'> = {}): Outcome {
   return { move: { ...still(lane), frozen: code, ...proofs }, refusals: [], more: false, alarm: code };
 }

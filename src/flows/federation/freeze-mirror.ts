@@ -20,7 +20,7 @@ export interface FreezeMirrorDeps {
   readonly meter: Pick<Meter, 'count'>;
 }
 
-/** Two logs under one name. Ours stays as it is; nothing more is taken until an administrator decides. */
+/** Two logs under one name. Ours stays as it is, to be read and compared; nothing more is taken. */
 export class FreezeMirror {
   constructor(private readonly deps: FreezeMirrorDeps) {}
 
