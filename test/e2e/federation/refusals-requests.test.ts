@@ -6,6 +6,7 @@ import { FakePeer } from '../../support/fake-peer.js';
 import { PATIENCE_MS, federatedRoom } from '../../support/federated.js';
 import { eventually, gateways, type Gateway } from '../../support/gateway.js';
 import { HostilePeer, type PeerAnswer } from '../../support/hostile-peer.js';
+import { emptyCacheOf } from '../../support/lent-services.js';
 import { Person } from '../../support/people.js';
 import { rowCounts } from '../../support/row-counts.js';
 
@@ -117,6 +118,8 @@ describe('a signed request to a.example', function () {
     const whole = { body: JSON.stringify({ batch_id: 'forgotten', items: [{ kind: 'event', event }] }), nonce: 'f'.repeat(32) };
     expect((await mallory.call(a, whole)).body.data?.results).to.deep.equal([{ status: 'accepted' }]);
     await a.stop();
+    const [tenant] = await a.database.asOwner<{ tenant_id: string }>('select tenant_id from tenants');
+    await emptyCacheOf(tenant?.tenant_id ?? '');
     await a.start();
     await unchanged(async () => {
       const { status, body } = await mallory.call(a, whole);
