@@ -42,7 +42,8 @@ function startsAsPeopleStartIt(uid: number | undefined): void {
   it('answers, from a long path with a space in a closed folder, without install scripts', async () => {
     expect(checkout.folder).to.have.length.of.at.least(120).and.contain(' ');
     const node = start();
-    const url = await node.ready();
+    // The first start compiles.
+    const url = await node.ready(150_000);
     const reply = await fetch(`${url}/health`);
     expect(reply.status).to.equal(200);
     ranAgainst('npm start', `uid ${uid ?? process.getuid?.() ?? '-'}, scripts off, path of ${checkout.folder.length} characters`);
@@ -107,7 +108,7 @@ function startsAsPeopleStartIt(uid: number | undefined): void {
 }
 
 describe('npm start', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   describe(IS_ROOT ? 'as root' : 'as an ordinary user', () => startsAsPeopleStartIt(undefined));
   if (IS_ROOT) describe('as an ordinary user', () => startsAsPeopleStartIt(ORDINARY_UID));
 });
