@@ -1,4 +1,4 @@
-import { GatewayError } from '../../kernel/errors.js';
+import { GatewayError, outcomeOf } from '../../kernel/errors.js';
 import { EVENT_TYPES, isStateType, type Membership } from '../../kernel/events.js';
 import { serverOf, type Fqid, type ParticipantId } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
@@ -98,15 +98,6 @@ function spanMove(ctx: TenantContext, repositories: Repositories, room: SpanStep
     if (serverOf(effect.fqid) !== ctx.serverName || position === null || position === undefined) return;
     await moveSpan(ctx, repositories, { room, person: effect.person, before: before?.membership, after: effect.after, beforeSeq: before?.seq }, position);
   };
-}
-
-async function outcomeOf<T>(work: Promise<T>): Promise<T | GatewayError> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof GatewayError) return error;
-    throw error;
-  }
 }
 
 async function inOrder(steps: readonly (() => Promise<void>)[]): Promise<void> {
