@@ -1,9 +1,10 @@
 import { GatewayError } from '../kernel/errors.js';
 import { parsePartnerId } from '../kernel/ids.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../kernel/limits.js';
+import { LIMITS } from '../kernel/limits.js';
 import type { Clock } from '../kernel/ports.js';
 import { maxSidekicks } from '../kernel/sidekicks.js';
 import { systemContext, type TenantContext } from '../kernel/tenant-context.js';
+import { TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../kernel/tenant-limits.js';
 import type { AiUsage } from '../flows/ai/ai-usage.js';
 import { addPartner } from '../flows/tenancy/add-partner.js';
 import { tenantUses } from '../flows/tenancy/tenant-uses.js';

@@ -3,8 +3,6 @@ import type { Config } from '../config/config.js';
 import type { Application } from './application.js';
 import { SIGNAL_EXIT, type StopSignal, type Terminal } from './terminal.js';
 
-/** `npm start` passes a Ctrl-C on to a node that the terminal has already told: the second is an echo, not a wish. */
-const SIGNAL_ECHO_MS = 500;
 
 /** Runs the node until it is told to stop. A signal during the start is obeyed as soon as the start is over. */
 export async function serve(app: Pick<Application, 'startNode'>, config: Config, terminal: Terminal): Promise<void> {
@@ -27,7 +25,7 @@ function firstSignal(terminal: Terminal): Promise<StopSignal> {
     terminal.onSignal((signal) => {
       const nowMs = terminal.clock.monotonicMs();
       firstAtMs ??= nowMs;
-      if (nowMs - firstAtMs > SIGNAL_ECHO_MS) terminal.exit(SIGNAL_EXIT[signal]);
+      if (nowMs - firstAtMs > LIMITS.signalEchoMs) terminal.exit(SIGNAL_EXIT[signal]);
       resolve(signal);
     });
   });

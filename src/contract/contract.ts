@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020, type AnySchemaObject, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import { GatewayError, type ErrorCode } from '../kernel/errors.js';
+import { LIMITS } from '../kernel/limits.js';
 import { ID_FORMATS } from './id-formats.js';
 
-const FAULT_CHARS_MAX = 200;
 
 /** The JSON Schemas of `specs/schemas`, compiled. A schema's id is its path there without `.json`. */
 export class Contract {
@@ -32,7 +32,7 @@ export class Contract {
 /** Names the place and the rule, never the value. Keys of a body can be anything, so only plain ASCII leaves. */
 function describe(error: ErrorObject | undefined): string {
   const place = error === undefined || error.instancePath === '' ? '/' : error.instancePath;
-  return `At ${place}: ${error?.message ?? 'refused'}.`.replace(/[^ -~]/g, '?').slice(0, FAULT_CHARS_MAX);
+  return `At ${place}: ${error?.message ?? 'refused'}.`.replace(/[^ -~]/g, '?').slice(0, LIMITS.faultCharsMax);
 }
 
 /** Reads and compiles every schema under `<specsDir>/schemas`. Called once, at start; a fault there stops the start. */

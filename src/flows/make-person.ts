@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { GatewayError } from '../kernel/errors.js';
 import { parseLocalId, parseParticipantId, type LocalId } from '../kernel/ids.js';
+import { LIMITS } from '../kernel/limits.js';
 import { localIdSlug } from '../kernel/local-ids.js';
 import type { Clock, Randomness } from '../kernel/ports.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
@@ -8,7 +9,6 @@ import { clean, webAddress } from '../rehome/shadows.js';
 import type { ParticipantRow } from '../store/repositories/participants.repository.js';
 import type { Repositories } from '../store/store.js';
 
-const NAME_ATTEMPTS_MAX = 20;
 const OWN_MARK_CHARS = 8;
 
 /** What is known of somebody of ScaiKey who has no participant yet. */
@@ -32,7 +32,7 @@ export class MakePerson {
   /** Finds the participant too when somebody else was quicker. */
   async within(ctx: TenantContext, { participants }: Pick<Repositories, 'participants'>, newcomer: Newcomer): Promise<ParticipantRow> {
     const wished = localIdFor(newcomer);
-    for (let attempt = 1; attempt <= NAME_ATTEMPTS_MAX; attempt += 1) {
+    for (let attempt = 1; attempt <= LIMITS.nameAttemptsMax; attempt += 1) {
       const localId = parseLocalId(`${wished}${markOf(attempt, newcomer.subject)}`);
       await participants.add(ctx, {
         participant_id: parseParticipantId(this.deps.randomness.uuid()),
@@ -60,5 +60,5 @@ function localIdFor({ username = '', email = '', subject }: Newcomer): LocalId {
 /** The last mark is a person's own, so that nobody is kept out by those who came before. */
 function markOf(attempt: number, subject: string): string {
   if (attempt === 1) return '';
-  return attempt < NAME_ATTEMPTS_MAX ? `-${attempt}` : `-${hash('sha256', subject, 'hex').slice(0, OWN_MARK_CHARS)}`;
+  return attempt < LIMITS.nameAttemptsMax ? `-${attempt}` : `-${hash('sha256', subject, 'hex').slice(0, OWN_MARK_CHARS)}`;
 }

@@ -1,10 +1,10 @@
 import type { Caller } from '../kernel/caller.js';
 import { GatewayError } from '../kernel/errors.js';
+import { LIMITS } from '../kernel/limits.js';
 import type { Log, Timers } from '../kernel/ports.js';
 import type { Store } from '../store/store.js';
 import type { TenantDirectory } from '../store/tenant-directory.js';
 
-const LOOK_MS = 250;
 
 /** Called with what a caller who waits for news is refused with from now on; perhaps more than once. */
 type Refused = (refusal: GatewayError) => void;
@@ -33,7 +33,7 @@ export class WatchCaller {
       ({ epoch } = served.ctx);
     };
     // PostgreSQL away says nothing about tenant or person; the next look will.
-    const looks = this.deps.timers.every(LOOK_MS, () => {
+    const looks = this.deps.timers.every(LIMITS.watchCallerMs, () => {
       look().catch((error: unknown) => this.deps.log.debug({ error }, 'tenant and person could not be looked at'));
     });
     return () => looks.cancel();

@@ -1,6 +1,6 @@
 import { GatewayError } from '../kernel/errors.js';
+import { LIMITS } from '../kernel/limits.js';
 
-const RETRY_AFTER_S = 1;
 
 /** Bytes that all requests of a process hold together, up to a number. */
 export class HeldBytes {
@@ -10,7 +10,7 @@ export class HeldBytes {
 
   /** The refusal, with nothing more held, when it would be too much. */
   hold(bytes: number): GatewayError | undefined {
-    if (this.#held + bytes > this.bytesMax) return new GatewayError('SW_OVERLOADED', 'bodies of unproven senders', { retryAfterSeconds: RETRY_AFTER_S });
+    if (this.#held + bytes > this.bytesMax) return new GatewayError('SW_OVERLOADED', 'bodies of unproven senders', { retryAfterSeconds: LIMITS.overloadedRetryS });
     this.#held += bytes;
     return undefined;
   }

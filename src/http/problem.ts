@@ -1,18 +1,17 @@
 import { ERRORS, GatewayError, publicMessage } from '../kernel/errors.js';
 import type { ErrorCode } from '../kernel/errors.js';
+import { LIMITS } from '../kernel/limits.js';
 import type { Answer } from './call.js';
 import { logThrown, type ThrownLog } from './log-thrown.js';
 import { jsonAnswer } from './reply.js';
 
-/** What a client is told to wait when whoever refused did not say. */
-const RETRY_AFTER_SECONDS = 1;
 
 /** RFC 6750: a person's token was missing or not good. Servers and bridges have schemes of their own. */
 const BEARER_CODES: ReadonlySet<ErrorCode> = new Set(['SW_AUTH_INVALID_TOKEN', 'SW_AUTH_EXPIRED_TOKEN']);
 
 function retryAfter(error: GatewayError, status: number): number | undefined {
   if (error.retryAfterSeconds !== undefined) return error.retryAfterSeconds;
-  return status === 429 || status === 503 ? RETRY_AFTER_SECONDS : undefined;
+  return status === 429 || status === 503 ? LIMITS.overloadedRetryS : undefined;
 }
 
 /** The single place where an error becomes a response. What is not a refusal of ours leaves as a bare 500. */

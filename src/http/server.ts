@@ -22,8 +22,6 @@ import { Unhurried } from './unhurried.js';
 
 /** How often waiting connections are looked at while the server stops. */
 const STOP_POLL_MS = 50;
-/** How often Node looks for requests that take too long. */
-const TIMEOUT_CHECK_MS = 1_000;
 
 /** Takes over connections that leave HTTP. */
 export interface Upgrades {
@@ -70,7 +68,7 @@ export class HttpServer {
         headersTimeout: LIMITS.headersTimeoutMs,
         requestTimeout: LIMITS.requestTimeoutMs,
         keepAliveTimeout: LIMITS.keepAliveMs,
-        connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+        connectionsCheckingInterval: LIMITS.timeoutCheckMs,
         // A missing Host is answered by intake, in JSON like every other refusal.
         requireHostHeader: false,
         insecureHTTPParser: false,

@@ -1,14 +1,14 @@
 import { GatewayError } from './errors.js';
+import { LIMITS } from './limits.js';
 
 declare const brand: unique symbol;
 /** A model of ScaiGrid: `maker/name`. */
 export type ModelSlug = string & { readonly [brand]: 'model-slug' };
 
-const SLUG_CHARS_MAX = 200;
 const SLUG = /^[A-Za-z0-9][A-Za-z0-9._:@+-]*(?:\/[A-Za-z0-9][A-Za-z0-9._:@+-]*){0,7}$/;
 
 export function isModelSlug(text: string): text is ModelSlug {
-  return text.length <= SLUG_CHARS_MAX && SLUG.test(text);
+  return text.length <= LIMITS.modelSlugCharsMax && SLUG.test(text);
 }
 
 export function parseModelSlug(text: string): ModelSlug {

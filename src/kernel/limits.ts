@@ -1,73 +1,5 @@
-/** Limits of one tenant, overridable per tenant; counted where the comment says. `null` = no limit. */
-export interface TenantLimits {
-  /** People joined to rooms hosted here, local and foreign alike, each once. At join. */
-  readonly max_participants: number;
-  /** Hosted rooms plus accepted mirrors. At creation and at accept. */
-  readonly max_rooms: number;
-  /** Megabytes of uploads. At upload. */
-  readonly max_storage_mb: number;
-  /** Tokens a month, accounted by ScaiGrid. At sidekick spawn. */
-  readonly ai_tokens_monthly_limit: number | null;
-  /** People behind the bridges there are. When a shadow is made; given back when its bridge is removed. */
-  readonly max_bridge_shadows: number;
-  /** Foreign people known here. When a shadow is made; beyond it content is withheld. */
-  readonly max_federated_shadows: number;
-  /** Megabytes that mirrored rooms may make us store; beyond it talk is withheld, and state a while later. */
-  readonly max_mirror_mb: number;
-  /** Tasks of one person that sidekicks are at. At spawn. */
-  readonly max_sidekicks_per_user: number;
-  /** Tasks that sidekicks are at; `features.sidekick_limits.max_concurrent` takes its place where it is set. At spawn. */
-  readonly max_sidekicks: number;
-  /** Steps of one sidekick's task. At its worker's report. */
-  readonly max_sidekick_steps: number;
-  /** Tokens of one sidekick's task. At its worker's report. */
-  readonly max_sidekick_tokens: number | null;
-  /** Steps of one plan. At plan write. */
-  readonly max_plan_steps: number;
-  /** Calls in any minute by all people of the tenant together, and as many by all peers and bridges together. */
-  readonly tenant_requests_per_minute: number;
-  /** Calls in any minute by one person, on all their devices. */
-  readonly user_requests_per_minute: number;
-  /** Requests in any minute by one server. */
-  readonly peer_requests_per_minute: number;
-  /** Inbound calls in any minute by one bridge. */
-  readonly bridge_requests_per_minute: number;
-}
-
-/** The least that a limit of a tenant may be set to. At a rate of 0 nobody could come in to raise it again. */
-export function tenantLimitMin(limit: keyof TenantLimits): number {
-  return limit === 'tenant_requests_per_minute' || limit === 'user_requests_per_minute' ? 1 : 0;
-}
-
 /** What the limits count as one megabyte. */
 export const MEGABYTE = 1_048_576;
-
-export const TENANT_LIMIT_DEFAULTS: TenantLimits = Object.freeze({
-  max_participants: 100,
-  max_rooms: 500,
-  max_storage_mb: 10_240,
-  ai_tokens_monthly_limit: null,
-  max_bridge_shadows: 5_000,
-  max_federated_shadows: 20_000,
-  max_mirror_mb: 10_240,
-  max_sidekicks_per_user: 3,
-  max_sidekicks: 10,
-  max_sidekick_steps: 25,
-  max_sidekick_tokens: null,
-  max_plan_steps: 20,
-  tenant_requests_per_minute: 30_000,
-  user_requests_per_minute: 6_000,
-  peer_requests_per_minute: 12_000,
-  bridge_requests_per_minute: 1_200,
-});
-
-/** Limits of one partner, set by the platform. `null` = no limit. */
-export interface PartnerLimits {
-  /** Tenants of its fleet. When one is made. */
-  readonly max_tenants: number | null;
-}
-
-export const PARTNER_LIMIT_DEFAULTS: PartnerLimits = Object.freeze({ max_tenants: 100 });
 
 /**
  * Every fixed bound of the node that a caller, a peer or an operator can notice; the unit is in the name.
@@ -90,15 +22,22 @@ export const LIMITS = Object.freeze({
   displayNameCharsMax: 100,
   reasonCharsMax: 500,
   emojiCharsMax: 64,
+  avatarUrlCharsMax: 2_000,
+  msgtypeCharsMax: 64,
   foreignIdCharsMax: 255,
+  localNameCharsMax: 48,
+  nameAttemptsMax: 20,
+  faultCharsMax: 200,
   headerCountMax: 100,
   headerBytesMax: 16 * 1024,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   transferIdleMs: 30_000,
+  timeoutCheckMs: 1_000,
   keepAliveMs: 65_000,
   unprovenBytesMax: 256 * MEGABYTE,
   connectionsMax: 10_000,
+  overloadedRetryS: 1,
 
   appendItemsMax: 200,
   appendBytesMax: 1024 * 1024,
@@ -134,6 +73,7 @@ export const LIMITS = Object.freeze({
   typingMs: 4_000,
   typersPerStreamMax: 100,
   presenceMs: 90_000,
+  watchCallerMs: 250,
   editWindowMs: 24 * 3_600_000,
 
   planGoalCharsMax: 2_000,
@@ -145,7 +85,7 @@ export const LIMITS = Object.freeze({
   plansKeptMax: 100,
 
   sidekickTaskCharsMax: 8_000,
-  sidekickModelCharsMax: 200,
+  modelSlugCharsMax: 200,
   sidekickTimeoutMaxS: 300,
   sidekickProgressCharsMax: 1_000,
   sidekickResultCharsMax: 16_000,
@@ -224,6 +164,7 @@ export const LIMITS = Object.freeze({
   bridgeTolerancePastMs: 300_000,
   bridgeToleranceFutureMs: 60_000,
   bridgeSignaturesMax: 5,
+  signatureHeaderCharsMax: 1_024,
   bridgeGraceDefaultMs: 300_000,
   bridgeGraceMaxMs: 7 * 86_400_000,
   bridgeViaHopsMax: 8,
@@ -301,6 +242,8 @@ export const LIMITS = Object.freeze({
   scaikeyConfirmationsPerTurn: 50,
   scaikeyAnswerBytesMax: 4 * 1024 * 1024,
   scaikeyTotalMs: 10_000,
+  scaikeyTextCharsMax: 255,
+  slugAttemptsMax: 20,
   scaikeyTokenMarginMs: 60_000,
 
   jwksCooldownMs: 30_000,
@@ -309,6 +252,7 @@ export const LIMITS = Object.freeze({
   tokenCacheMs: 60_000,
   tokenCacheMax: 10_000,
   tokenBytesMax: 8 * 1024,
+  subjectCharsMax: 255,
   jwksStaleMs: 3_600_000,
   jwksBytesMax: 256 * 1024,
   jwksTotalMs: 5_000,
@@ -349,6 +293,8 @@ export const LIMITS = Object.freeze({
   egressConnectionsPerOriginMax: 64,
 
   cacheWaitMs: 250,
+  cacheReconnectMinMs: 50,
+  cacheReconnectMaxMs: 1_000,
   cacheEntriesPerTenantMax: 100_000,
   cacheKeyCharsMax: 256,
 
@@ -383,6 +329,7 @@ export const LIMITS = Object.freeze({
   idleTransactionTimeoutMs: 5_000,
   stopMs: 10_000,
   stopDrainMs: 300,
+  signalEchoMs: 500,
 });
 
 /** Waits before the 2nd, 3rd, … attempt of one bridge message, each ±20 %; then it is parked. */

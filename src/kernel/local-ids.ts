@@ -1,6 +1,6 @@
 import { BRIDGE_LOCAL_ID_PREFIX, parseLocalId, SIDEKICK_LOCAL_ID_PREFIX, VOICE_LOCAL_ID, type LocalId } from './ids.js';
+import { LIMITS } from './limits.js';
 
-const SLUG_CHARS_MAX = 48;
 const MADE_PREFIX = 'person';
 
 /** Names that belong to bridges, to the agents of sidekicks or to the voice of a room's home are nobody's to take. */
@@ -24,6 +24,6 @@ function legible(text: string): string {
     .toLowerCase()
     .replace(/[^a-z0-9._=-]+/g, '-')
     .replace(/^[^a-z0-9]+/, '')
-    .slice(0, SLUG_CHARS_MAX)
+    .slice(0, LIMITS.localNameCharsMax)
     .replace(/-+$/, '');
 }

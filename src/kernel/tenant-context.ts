@@ -1,6 +1,6 @@
-import type { TenantLimits } from './limits.js';
 import type { JsonObject } from './events.js';
 import type { PartnerId, ServerName, TenantId } from './ids.js';
+import type { TenantLimits } from './tenant-limits.js';
 
 export type TenantStatus = 'active' | 'suspended';
 

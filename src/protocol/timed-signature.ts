@@ -1,7 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { LIMITS } from '../kernel/limits.js';
 
-const HEADER_CHARS_MAX = 1_024;
 const TIME = /^[0-9]{1,12}$/;
 const HMAC_HEX = /^[0-9a-fA-F]{64}$/;
 const ITEM = /^([a-z][a-z0-9]{0,15})=(.*)$/;
@@ -16,7 +15,7 @@ export interface TimedSignature {
 /** Reads the form; unknown schemes beside `v1` are passed over. */
 export function readTimedSignature(headerValues: readonly string[], refuse: (why: string) => never): TimedSignature {
   const [header, ...more] = headerValues;
-  if (header === undefined || more.length > 0 || header.length > HEADER_CHARS_MAX) return refuse('header');
+  if (header === undefined || more.length > 0 || header.length > LIMITS.signatureHeaderCharsMax) return refuse('header');
   const items = header.split(',').map((item) => ITEM.exec(item.trim()) ?? refuse('item'));
   const valuesOf = (scheme: string): string[] => items.filter((item) => item[1] === scheme).map((item) => item[2] ?? '');
   const [time, ...moreTimes] = valuesOf('t');

@@ -6,7 +6,6 @@ import { LIMITS } from '../kernel/limits.js';
 import type { TenantContext } from '../kernel/tenant-context.js';
 import type { Repositories } from '../store/store.js';
 
-const URL_CHARS_MAX = 2_000;
 
 export interface Profile {
   readonly displayName?: string | undefined;
@@ -57,6 +56,6 @@ export function clean(name: string | undefined): string | undefined {
 
 /** An avatar that browsers may fetch, or none. */
 export function webAddress(url: string | null | undefined): string | null {
-  if (url === null || url === undefined || url.length > URL_CHARS_MAX || !URL.canParse(url)) return null;
+  if (url === null || url === undefined || url.length > LIMITS.avatarUrlCharsMax || !URL.canParse(url)) return null;
   return ['https:', 'http:'].includes(new URL(url).protocol) ? url : null;
 }

@@ -1,6 +1,7 @@
 import { cutText } from '../kernel/cut-text.js';
 import type { JsonObject, JsonValue } from '../kernel/events.js';
 import { namedPartner, type PartnerId } from '../kernel/ids.js';
+import { LIMITS } from '../kernel/limits.js';
 
 /** May they come in? */
 export type Standing = 'active' | 'barred';
@@ -39,7 +40,6 @@ export interface PartnerFact {
   readonly name: string | undefined;
 }
 
-const TEXT_CHARS_MAX = 255;
 const BARRED: ReadonlySet<string> = new Set(['SUSPENDED', 'DELETED', 'DISABLED', 'DEACTIVATED', 'INACTIVE']);
 
 /** From an event's `data`, or from a record of the admin API: they share their names. */
@@ -83,5 +83,5 @@ function partnerOf({ partner_id: partnerId }: JsonObject): PartnerId | null | un
 }
 
 function text(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' && value.trim() !== '' ? cutText(value.trim(), TEXT_CHARS_MAX) : undefined;
+  return typeof value === 'string' && value.trim() !== '' ? cutText(value.trim(), LIMITS.scaikeyTextCharsMax) : undefined;
 }

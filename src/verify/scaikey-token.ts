@@ -21,7 +21,6 @@ const TYPES: ReadonlySet<unknown> = new Set([undefined, 'JWT', 'jwt', 'at+jwt', 
 /** Headers by which a token would bring its own key, or rules that are not known here. */
 const REFUSED_HEADERS: readonly string[] = ['jwk', 'jku', 'x5c', 'x5u', 'crit', 'enc', 'zip', 'b64'];
 const TENANT = /^[A-Za-z0-9_-]{1,64}$/;
-const SUBJECT_CHARS_MAX = 255;
 
 /** Judges an access token of ScaiKey: form, key and signature, times, audience, and that issuer and claim name one tenant. */
 export class ScaikeyTokens {
@@ -43,7 +42,7 @@ export class ScaikeyTokens {
       partnerId: namedPartner(claims['partner_id']),
       username: text(claims['preferred_username'], LIMITS.displayNameCharsMax),
       displayName: text(claims['name'], LIMITS.displayNameCharsMax),
-      email: text(claims['email'], SUBJECT_CHARS_MAX),
+      email: text(claims['email'], LIMITS.subjectCharsMax),
       expiresAtMs: Number(claims.exp) * 1000,
     });
   }
@@ -94,7 +93,7 @@ function headerOf(token: string): ReturnType<typeof decodeProtectedHeader> {
 /** Tokens of applications carry the application where a person would stand. */
 function requirePerson(claims: JWTPayload): asserts claims is JWTPayload & { readonly sub: string } {
   const { sub } = claims;
-  if (typeof sub !== 'string' || sub === '' || sub.length > SUBJECT_CHARS_MAX) throw refused('sub is no person');
+  if (typeof sub !== 'string' || sub === '' || sub.length > LIMITS.subjectCharsMax) throw refused('sub is no person');
   if (claims['token_type'] === 'client_credentials' || claims['platform_token'] === true) throw refused('it is of an application');
 }
 

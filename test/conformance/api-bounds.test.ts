@@ -4,7 +4,8 @@ import type { Call } from '../../src/http/call.js';
 import type { Gate } from '../../src/http/route.js';
 import { routeTable } from '../../src/http/routes/table.js';
 import { GatewayError } from '../../src/kernel/errors.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../../src/kernel/limits.js';
+import { LIMITS } from '../../src/kernel/limits.js';
+import { TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../../src/kernel/tenant-limits.js';
 import { noBody, testCaller } from '../support/http-node.js';
 import { recordingApis } from '../support/recording-apis.js';
 
@@ -17,7 +18,7 @@ const SCHEMA_BOUNDS: readonly (readonly [file: string, member: string, keyword: 
   ['new-sidekick', 'task', 'maxLength', LIMITS.sidekickTaskCharsMax],
   ['sidekick-report', 'steps', 'maximum', LIMITS.sidekickStepsSaidMax],
   ['sidekick-report', 'tokens', 'maximum', LIMITS.sidekickTokensSaidMax],
-  ['new-sidekick', 'model_id', 'maxLength', LIMITS.sidekickModelCharsMax],
+  ['new-sidekick', 'model_id', 'maxLength', LIMITS.modelSlugCharsMax],
   ['new-sidekick', 'name', 'maxLength', LIMITS.displayNameCharsMax],
   ['new-sidekick', 'timeout_seconds', 'maximum', LIMITS.sidekickTimeoutMaxS],
   ['sidekick-report', 'progress', 'maxLength', LIMITS.sidekickProgressCharsMax],

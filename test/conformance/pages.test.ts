@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { readdirSync, readFileSync } from 'node:fs';
 import { ERRORS } from '../../src/kernel/errors.js';
 import { EVENT_TYPES } from '../../src/kernel/events.js';
-import { BRIDGE_RETRY_MS, LIMITS, PARTNER_LIMIT_DEFAULTS, TENANT_LIMIT_DEFAULTS } from '../../src/kernel/limits.js';
+import { BRIDGE_RETRY_MS, LIMITS } from '../../src/kernel/limits.js';
+import { PARTNER_LIMIT_DEFAULTS, TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
 import { ID_FORMATS } from '../../src/contract/id-formats.js';
 import { typescriptFiles } from '../support/sources.js';
 

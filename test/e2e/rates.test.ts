@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { openAdmin } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../src/kernel/limits.js';
+import { LIMITS } from '../../src/kernel/limits.js';
+import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../src/kernel/tenant-limits.js';
 import { eventually, federatedPair, gateways, sharedRoom, type Gateway } from '../support/gateway.js';
 import { tokenOf } from '../support/http-caller.js';
 import { Person } from '../support/people.js';

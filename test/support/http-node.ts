@@ -13,10 +13,11 @@ import { StreamServer } from '../../src/http/stream/stream-server.js';
 import type { Caller, Role } from '../../src/kernel/caller.js';
 import { GatewayError } from '../../src/kernel/errors.js';
 import { parseFqid, parseParticipantId, parseServerName, parseTenantId } from '../../src/kernel/ids.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS } from '../../src/kernel/limits.js';
+import { LIMITS } from '../../src/kernel/limits.js';
 import { silentLog, silentMeter, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { tenantContext } from '../../src/kernel/tenant-context.js';
 import type { Log, Timers } from '../../src/kernel/ports.js';
+import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
 import { parseStrictJson } from '../../src/protocol/strict-json.js';
 import { processRates } from './process-rates.js';
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../src/kernel/errors.js';
 import { parseServerName, parseTenantId } from '../../src/kernel/ids.js';
-import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../src/kernel/limits.js';
 import type { RatedCaller, Rates, RateStanding } from '../../src/kernel/rates.js';
 import { tenantContext, type TenantContext } from '../../src/kernel/tenant-context.js';
+import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../src/kernel/tenant-limits.js';
 
 export const ADA: RatedCaller = { scope: 'user', id: 'ada' };
 export const BEN: RatedCaller = { scope: 'user', id: 'ben' };

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { parseBridgeId, parseDeliveryId, parseEventId, parseFqid, parseInvitationId, parseKeyId, parseLocalId, parseLogName, parseMediaId, parseParticipantId, parsePartnerId, parseRoomId, parseServerName, parseTaskId, parseTenantId, parseWireEventId, type TenantId } from '../../src/kernel/ids.js';
-import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/limits.js';
 import { tenantContext, type TenantContext } from '../../src/kernel/tenant-context.js';
+import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
 import { Repositories } from '../../src/store/store.js';
 import { rowTypes } from '../../src/store/row-types.js';
 import { OpenTx } from '../../src/store/tx.js';

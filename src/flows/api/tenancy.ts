@@ -1,8 +1,8 @@
 import type { Caller } from '../../kernel/caller.js';
 import type { JsonObject } from '../../kernel/events.js';
 import type { PartnerId, TenantId } from '../../kernel/ids.js';
-import type { TenantLimits } from '../../kernel/limits.js';
 import type { Features, TenantStatus } from '../../kernel/tenant-context.js';
+import type { TenantLimits } from '../../kernel/tenant-limits.js';
 import type { Page, PageRequest } from './page.js';
 import type { ParticipantStatus, ParticipantType, ParticipantView } from './participants.js';
 

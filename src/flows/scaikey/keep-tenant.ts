@@ -2,6 +2,7 @@ import { actOf } from '../../kernel/audit.js';
 import type { AuditAct } from '../../kernel/audit-acts.js';
 import { GatewayError, outcomeOf } from '../../kernel/errors.js';
 import type { JsonObject } from '../../kernel/events.js';
+import { LIMITS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import { clean } from '../../rehome/shadows.js';
 import type { TenantFact } from '../../scaikey/facts.js';
@@ -15,7 +16,6 @@ import type { KeepingTenant } from './keeping-tenant.js';
 import type { Heard, ScaikeyChange } from './news.js';
 
 const SLUG_CHARS_MAX = 50;
-const SLUG_ATTEMPTS_MAX = 20;
 
 export interface KeepTenantDeps {
   readonly store: Pick<Store, 'read' | 'transact'>;
@@ -78,7 +78,7 @@ export class KeepTenant {
   /** Of two who make it at once one wins, and the other finds it made. */
   async #make(fact: TenantFact, mark: ScaikeyEventMark | undefined): Promise<Heard> {
     const wished = slugOf(fact);
-    for (let attempt = 1; attempt <= SLUG_ATTEMPTS_MAX; attempt += 1) {
+    for (let attempt = 1; attempt <= LIMITS.slugAttemptsMax; attempt += 1) {
       const made = await outcomeOf(this.#create(fact, attempt === 1 ? wished : `${wished}-${attempt}`, mark));
       if (!(made instanceof GatewayError)) return [{ act: 'tenant.created', tenant: made.slug, resource: fact.id }, ...(await this.#barredMeanwhile(made, fact))];
       if (made.code !== 'SW_TENANT_NAME_TAKEN') throw made;

@@ -1,7 +1,7 @@
 import { actFrom, type Actor } from '../../kernel/audit.js';
 import { GatewayError } from '../../kernel/errors.js';
-import { PARTNER_LIMIT_DEFAULTS } from '../../kernel/limits.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
+import { PARTNER_LIMIT_DEFAULTS } from '../../kernel/tenant-limits.js';
 import type { PartnerRow } from '../../store/repositories/partners.repository.js';
 import type { Repositories, Store } from '../../store/store.js';
 import type { PartnerRequest } from '../api/tenancy.js';

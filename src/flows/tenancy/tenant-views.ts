@@ -1,4 +1,4 @@
-import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../kernel/limits.js';
+import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../kernel/tenant-limits.js';
 import type { LoadedTenant } from '../../store/repositories/tenants.repository.js';
 import type { FleetRow } from '../../store/repositories/spanning.repository.js';
 import type { UsageRow } from '../../store/repositories/usage.repository.js';

@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { GatewayError } from '../../kernel/errors.js';
-import { LIMITS, type TenantLimits } from '../../kernel/limits.js';
+import { LIMITS } from '../../kernel/limits.js';
 import type { Clock, Log, Meter, Timers } from '../../kernel/ports.js';
 import { RATE_PACE, type RatedCaller, type RatePace, type Rates, type RateScope, type RateStanding, type SharedCounts } from '../../kernel/rates.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
+import type { TenantLimits } from '../../kernel/tenant-limits.js';
 import { RateTeller } from './rate-teller.js';
 import { RateWindow } from './rate-window.js';
 import { RecentMap } from './recent-map.js';

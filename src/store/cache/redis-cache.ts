@@ -4,8 +4,6 @@ import type { Cache, CacheNamespace, Log, Meter, TenantScope, TokenAnswer, Token
 import { cacheKey } from './cache-key.js';
 import { refillMs } from '../../kernel/token-bucket.js';
 
-const RECONNECT_MIN_MS = 50;
-const RECONNECT_MAX_MS = 1_000;
 
 /** The same arithmetic as `takeFrom`, by the clock of Redis, so that processes with different clocks share a bucket. */
 const TAKE_TOKEN = `
@@ -39,7 +37,7 @@ export class RedisCache implements Cache {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
       autoResendUnfulfilledCommands: false,
-      retryStrategy: (attempt) => Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * attempt),
+      retryStrategy: (attempt) => Math.min(LIMITS.cacheReconnectMaxMs, LIMITS.cacheReconnectMinMs * attempt),
       disableClientInfo: true,
     });
     let away = false;

@@ -1,5 +1,5 @@
 import type { PartnerId } from '../../kernel/ids.js';
-import { PARTNER_LIMIT_DEFAULTS, type PartnerLimits } from '../../kernel/limits.js';
+import { PARTNER_LIMIT_DEFAULTS, type PartnerLimits } from '../../kernel/tenant-limits.js';
 import type { TenantScope, Tx } from '../database.js';
 import { q } from '../queries.js';
 

@@ -1,6 +1,6 @@
 import type { PartnerId, ServerName, TenantId } from '../../kernel/ids.js';
-import type { TenantLimits } from '../../kernel/limits.js';
 import type { SystemContext, TenantStatus } from '../../kernel/tenant-context.js';
+import type { TenantLimits } from '../../kernel/tenant-limits.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
 import { withDefaults, type PartnerRow } from './partners.repository.js';

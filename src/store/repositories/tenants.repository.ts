@@ -1,7 +1,7 @@
 import type { PartnerId, ServerName, TenantId } from '../../kernel/ids.js';
-import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../kernel/limits.js';
 import { tenantContext, type Features, type TenantContext, type TenantStatus } from '../../kernel/tenant-context.js';
 import type { FederationPolicy } from '../../kernel/federation-policy.js';
+import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../kernel/tenant-limits.js';
 import type { TenantScope, Tx } from '../database.js';
 import { q } from '../queries.js';
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { EVENT_TYPES, type WireEvent } from '../../../src/kernel/events.js';
-import { LIMITS, MEGABYTE, TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
+import { LIMITS, MEGABYTE } from '../../../src/kernel/limits.js';
+import { TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/tenant-limits.js';
 import { eventHash } from '../../../src/protocol/event.js';
 import type { ItemResult } from '../../../src/protocol/send-answer.js';
 import { signStart } from '../../../src/protocol/start.js';

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
-import { TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
 import type { Log } from '../../../src/kernel/ports.js';
 import { RATE_PACE, type RatedCaller, type RatePace } from '../../../src/kernel/rates.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
 import { silentLog, silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/tenant-limits.js';
 import { LocalCache } from '../../../src/store/cache/local-cache.js';
 import { RateLimits } from '../../../src/store/cache/rate-limits.js';
 import { RedisCache } from '../../../src/store/cache/redis-cache.js';

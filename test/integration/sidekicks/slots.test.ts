@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Caller } from '../../../src/kernel/caller.js';
 import type { ErrorCode } from '../../../src/kernel/errors.js';
 import { parseRoomId, parseTaskId } from '../../../src/kernel/ids.js';
-import type { TenantLimits } from '../../../src/kernel/limits.js';
+import type { TenantLimits } from '../../../src/kernel/tenant-limits.js';
 import { monthOf } from '../../../src/kernel/utc-month.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { outcome } from '../../support/fixtures.js';

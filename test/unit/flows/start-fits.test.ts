@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { parseRoomId, parseServerName, parseTenantId, type ServerName } from '../../../src/kernel/ids.js';
-import { LIMITS, TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/limits.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { tenantContext } from '../../../src/kernel/tenant-context.js';
+import { TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/tenant-limits.js';
 import { requireStartFits } from '../../../src/flows/start-fits.js';
 import { START_BYTES_MAX } from '../../../src/lanes/build-batch.js';
 import { outcome } from '../../support/fixtures.js';
