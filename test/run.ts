@@ -10,14 +10,24 @@ import { join } from 'node:path';
 import { PLANS, specsOf, type Plan } from './support/plans.js';
 import { environmentOf } from './support/run-environment.js';
 import { addUp, floorOf, judge, type Tally } from './support/tally.js';
+import { WatchedRun } from './support/watched-run.js';
 
 async function run(name: string, plan: Plan): Promise<number> {
   const folder = reportFolder(name);
+  const redis = await watchedRedis(plan);
   const tallies = await Promise.all(plan.groups.map((group, index) => runGroup(name, plan, group, join(folder, String(index)))));
-  const tally = addUp(tallies, floorOf(readFileSync(join(import.meta.dirname, 'floor'), 'utf8'), name));
+  const watched = await redis?.end();
+  const all = watched === undefined ? tallies : [...tallies, watched.tally];
+  const tally = addUp(all, floorOf(readFileSync(join(import.meta.dirname, 'floor'), 'utf8'), name));
   writeFileSync(join(folder, 'tally.json'), JSON.stringify(tally));
-  announce(name, plan, tally, folder);
+  announce(name, plan, tally, folder, watched?.line);
   return tally.failed === 0 ? 0 : 1;
+}
+
+/** The Redis lent to a run on real services, with every command of its nodes heard. */
+async function watchedRedis(plan: Plan): Promise<WatchedRun | undefined> {
+  const lent = process.env['SCAIWAVE_TEST_REDIS_URL'];
+  return plan.env['SCAIWAVE_TEST_STACK'] === 'real' && lent !== undefined ? WatchedRun.of(lent) : undefined;
 }
 
 async function runGroup(name: string, plan: Plan, group: readonly string[], folder: string): Promise<Tally> {
@@ -66,7 +76,7 @@ function mocha(folders: readonly string[], { without = [], minutesMax }: Plan, e
   });
 }
 
-function announce(name: string, plan: Plan, tally: Tally, folder: string): void {
+function announce(name: string, plan: Plan, tally: Tally, folder: string, watched?: string): void {
   const lines = (file: string): readonly string[] => {
     const texts = plan.groups.map((_, index) => join(folder, String(index), file)).filter((path) => existsSync(path));
     return [...new Set(texts.flatMap((path) => readFileSync(path, 'utf8').trim().split('\n')))].sort();
@@ -76,6 +86,7 @@ function announce(name: string, plan: Plan, tally: Tally, folder: string): void 
   console.log(`${bar}\n${name.toUpperCase()}: ${folders.filter(isThere).join(', ')}\n  on ${plan.about}`);
   for (const missing of folders.filter((part) => !isThere(part))) console.log(`  NOT RUN      test/${missing} is not there`);
   for (const line of lines('ran-against.txt')) console.log(`  ran against  ${line}`);
+  if (watched !== undefined) console.log(`  ${watched}`);
   for (const line of lines('not-run.txt')) console.log(`  NOT RUN      ${line}`);
   for (const line of tally.failures) console.log(`  FAILED       ${line}`);
   console.log(`  ${tally.passed} passed, ${tally.failed} failed, ${tally.pending} skipped\n${bar}`);

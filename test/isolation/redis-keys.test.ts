@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { Redis } from 'ioredis';
 import { actingRoutes } from '../../src/http/routes/acting.js';
 import { routeTable } from '../../src/http/routes/table.js';
 import { bridgedCall, makeBridge } from '../support/bridged-call.js';
@@ -7,48 +6,31 @@ import { eventually, federatedPair, sharedRoom, type Gateway } from '../support/
 import { Person } from '../support/people.js';
 import { ownRedis, type OwnProcess } from '../support/processes.js';
 import { recordingApis } from '../support/recording-apis.js';
+import { KEY, keysOf, NAMESPACES, RedisWatch, strays } from '../support/redis-watch.js';
 import { pathOf } from '../support/route-walk.js';
 import { TestScaigrid } from '../support/scaigrid.js';
 import { describeWithOwn } from '../support/services.js';
 import { putRaw, seen } from '../support/uploads.js';
+import { WatchedRun } from '../support/watched-run.js';
 import { WebhookReceiver } from '../support/webhook-receiver.js';
-
-const NAMESPACES = ['nonce', 'presence', 'rate', 'sidekick_token'] as const;
-const KEY = new RegExp(`^sw:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):(${NAMESPACES.join('|')}):.+$`, 's');
-
-const KEYLESS: ReadonlySet<string> = new Set(['info', 'ping', 'hello', 'select', 'auth', 'client', 'time', 'monitor', 'quit']);
-const ONE_KEY: ReadonlySet<string> = new Set(['get', 'set', 'hmget', 'hset', 'pexpire', 'hmset', 'hincrby', 'hgetall', 'hdel']);
-
-/** The keys of a command; a command that nobody has thought of is a fault by itself. */
-function keysOf([name = '', ...args]: readonly string[]): readonly string[] {
-  const command = name.toLowerCase();
-  if (KEYLESS.has(command)) return [];
-  if (ONE_KEY.has(command)) return args.slice(0, 1);
-  if (command === 'mget' || command === 'del') return args;
-  if (command === 'eval' || command === 'evalsha') return args.slice(2, 2 + Number(args[1]));
-  return [`unknown command ${name}`];
-}
-
-function strays(commands: readonly (readonly string[])[]): readonly string[] {
-  return commands.flatMap(keysOf).filter((key) => !KEY.test(key));
-}
 
 describeWithOwn('redis', 'what two nodes keep in Redis', function () {
   this.timeout(60_000);
   const scaigrid = new TestScaigrid();
   let redis: OwnProcess;
-  let watcher: Redis;
+  let watch: RedisWatch;
   let receiver: WebhookReceiver;
   let a: Gateway;
   let b: Gateway;
-  const commands: string[][] = [];
+  const commands: (readonly string[])[] = [];
+  const run = new WatchedRun();
 
   before(async () => {
     redis = await ownRedis();
-    const client = new Redis(redis.port, '127.0.0.1');
-    watcher = await client.monitor();
-    client.disconnect();
-    watcher.on('monitor', (_time: string, args: string[]) => commands.push(args));
+    watch = await RedisWatch.on(`redis://127.0.0.1:${redis.port}`, (command, source) => {
+      commands.push(command);
+      run.hear(command, source);
+    });
     receiver = new WebhookReceiver();
     await Promise.all([receiver.start(), scaigrid.start()]);
     scaigrid.keys.set('sgk_of-the-first-tenant-4711', { tenantId: 'tnt_first' });
@@ -58,7 +40,7 @@ describeWithOwn('redis', 'what two nodes keep in Redis', function () {
   after(async () => {
     await Promise.all([a.end(), b.end()]);
     await Promise.all([receiver.stop(), scaigrid.stop()]);
-    watcher.disconnect();
+    watch.close();
     await redis.remove();
   });
 
@@ -70,10 +52,7 @@ describeWithOwn('redis', 'what two nodes keep in Redis', function () {
 
   /** All that was asked of Redis until now, and every word of it about a tenant that there is. */
   async function allOfTenants(): Promise<void> {
-    const mark = new Redis(redis.port, '127.0.0.1');
-    await mark.ping('until here');
-    await eventually(async () => commands.some(([, word]) => word === 'until here'));
-    mark.disconnect();
+    await watch.caughtUp();
     expect(strays(commands)).to.deep.equal([]);
     const known = await tenants();
     expect(commands.flatMap(keysOf).filter((key) => !known.includes(KEY.exec(key)?.[1] ?? ''))).to.deep.equal([]);
@@ -131,6 +110,12 @@ describeWithOwn('redis', 'what two nodes keep in Redis', function () {
 
   it('was of every kind that there is', () => {
     expect([...new Set(commands.flatMap(keysOf).map((key) => KEY.exec(key)?.[2]))].sort()).to.deep.equal(NAMESPACES);
+  });
+
+  it('was all heard as a run of the suites on a lent server hears it', () => {
+    expect(run.verdict().tally).to.deep.equal({ passed: 1, failed: 0, pending: 0, failures: [] });
+    const told = Number(/\d+/.exec(run.verdict().line));
+    expect(told).to.be.greaterThan(100).and.at.most(commands.flatMap(keysOf).length);
   });
 
   it('is seen to be wrong when a key has no tenant', () => {

@@ -4,6 +4,8 @@ import type { Cache, CacheNamespace, Log, Meter, TenantScope, TokenAnswer, Token
 import { cacheKey } from './cache-key.js';
 import { refillMs } from '../../kernel/token-bucket.js';
 
+/** What `CLIENT LIST` calls the connections of a node. */
+export const CACHE_CLIENT = 'scaiwave-gateway';
 
 /** The same arithmetic as `takeFrom`, by the clock of Redis, so that processes with different clocks share a bucket. */
 const TAKE_TOKEN = `
@@ -31,6 +33,7 @@ export class RedisCache implements Cache {
     log: Pick<Log, 'warn' | 'info'>,
   ) {
     this.redis = new Redis(url, {
+      connectionName: CACHE_CLIENT,
       commandTimeout: LIMITS.cacheWaitMs,
       connectTimeout: LIMITS.cacheWaitMs,
       // Nothing waits for a server that is away: the call answers without it, and the connection is made again meanwhile.
