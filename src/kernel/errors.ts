@@ -174,6 +174,11 @@ export async function outcomeOf<T>(work: Promise<T>): Promise<T | GatewayError> 
   }
 }
 
+/** The code that something thrown counts as: its own, or that of a fault of ours. */
+export function codeOf(thrown: unknown): ErrorCode {
+  return thrown instanceof GatewayError ? thrown.code : 'SW_INTERNAL';
+}
+
 /** The part of a refusal that may leave the process. */
 export function publicMessage(error: GatewayError): string {
   const { message } = ERRORS[error.code];

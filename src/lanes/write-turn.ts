@@ -1,4 +1,4 @@
-import { GatewayError } from '../kernel/errors.js';
+import { codeOf } from '../kernel/errors.js';
 import type { Clock, Log } from '../kernel/ports.js';
 import type { Store } from '../store/store.js';
 import type { HeldLease } from './held-lease.js';
@@ -72,8 +72,4 @@ function outcomeOf({ error, nextMs }: Turn): TurnOutcome {
   if (error !== undefined) return 'failed';
   if (nextMs === null) return 'idle';
   return nextMs === 0 ? 'more' : 'later';
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof GatewayError ? error.code : 'SW_INTERNAL';
 }

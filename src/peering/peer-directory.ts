@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { AuditEntry } from '../kernel/audit.js';
-import { GatewayError } from '../kernel/errors.js';
+import { codeOf, GatewayError } from '../kernel/errors.js';
 import type { KeyId, ServerName } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Clock, Log } from '../kernel/ports.js';
@@ -143,7 +143,7 @@ export class PeerDirectory {
       await taking;
     } catch (error) {
       this.parts.log.debug({ peer: server, error }, 'a descriptor was not taken');
-      const code = error instanceof GatewayError ? error.code : 'SW_INTERNAL';
+      const code = codeOf(error);
       await this.parts.memory.failed(ctx, server, code).catch((cause: unknown) => {
         this.parts.log.debug({ peer: server, error: cause }, 'the failure was not kept');
       });

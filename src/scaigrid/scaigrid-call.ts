@@ -1,7 +1,7 @@
 import type { Contract } from '../contract/contract.js';
 import type { Egress, EgressRequest } from '../egress/egress.js';
 import { EgressFailure } from '../egress/egress-failure.js';
-import { GatewayError } from '../kernel/errors.js';
+import { codeOf, GatewayError } from '../kernel/errors.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Meter, RawReply } from '../kernel/ports.js';
 import type { ScaigridKey } from './scaigrid-key.js';
@@ -41,7 +41,7 @@ export class ScaigridCall {
       return answer;
     } catch (thrown) {
       const refusal = thrown instanceof EgressFailure ? unavailable(`${request.call}: ${thrown.message}`, thrown) : thrown;
-      const outcome = refusal instanceof GatewayError ? refusal.code : 'SW_INTERNAL';
+      const outcome = codeOf(refusal);
       this.deps.meter.count('scaigrid_calls_total', { call: request.call, outcome });
       throw refusal;
     }

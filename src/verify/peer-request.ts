@@ -1,5 +1,5 @@
 import { hash, type KeyObject } from 'node:crypto';
-import { GatewayError } from '../kernel/errors.js';
+import { codeOf, GatewayError } from '../kernel/errors.js';
 import { acceptsPeer, type FederationPolicy } from '../kernel/federation-policy.js';
 import type { ServerName } from '../kernel/ids.js';
 import { LIMITS } from '../kernel/limits.js';
@@ -140,7 +140,7 @@ export class VerifyPeerRequest {
     try {
       return await work();
     } catch (error) {
-      this.parts.meter.count('fed_requests_refused_total', { code: error instanceof GatewayError ? error.code : 'SW_INTERNAL' });
+      this.parts.meter.count('fed_requests_refused_total', { code: codeOf(error) });
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../kernel/errors.js';
+import { codeOf } from '../kernel/errors.js';
 import { LIMITS } from '../kernel/limits.js';
 import type { Meter } from '../kernel/ports.js';
 import { isMockToken, mockToken } from './mock-token.js';
@@ -29,7 +29,7 @@ export function scaikeyTokens(scaikey: Pick<ScaikeyTokens, 'verify'>, memory: Pi
       meter.count('user_tokens_total', { outcome: 'verified' });
       return proven;
     } catch (thrown) {
-      meter.count('user_tokens_total', { outcome: thrown instanceof GatewayError ? thrown.code : 'SW_INTERNAL' });
+      meter.count('user_tokens_total', { outcome: codeOf(thrown) });
       throw thrown;
     }
   };

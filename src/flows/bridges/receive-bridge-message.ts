@@ -1,5 +1,5 @@
 import { bridgedWireEventId } from '../../kernel/derived-ids.js';
-import { GatewayError } from '../../kernel/errors.js';
+import { codeOf, GatewayError } from '../../kernel/errors.js';
 import { EVENT_TYPES, type Relation } from '../../kernel/events.js';
 import type { EventId, ParticipantId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
@@ -52,7 +52,7 @@ export class ReceiveBridgeMessage implements BridgeInboundApi {
       this.deps.meter.count('bridge_calls_total', { outcome: view.status });
       return view;
     } catch (error) {
-      this.deps.meter.count('bridge_calls_total', { outcome: error instanceof GatewayError ? error.code : 'SW_INTERNAL' });
+      this.deps.meter.count('bridge_calls_total', { outcome: codeOf(error) });
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../kernel/errors.js';
+import { codeOf, GatewayError } from '../../kernel/errors.js';
 import type { JsonValue } from '../../kernel/events.js';
 import { namedPartner } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
@@ -53,7 +53,7 @@ export class ReceiveScaikeyEvent implements ScaikeyEventsApi {
       this.deps.meter.count('scaikey_events_total', { outcome: status });
       return { event_id: event.eventId, status };
     } catch (error) {
-      this.deps.meter.count('scaikey_events_total', { outcome: error instanceof GatewayError ? error.code : 'SW_INTERNAL' });
+      this.deps.meter.count('scaikey_events_total', { outcome: codeOf(error) });
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../kernel/errors.js';
+import { codeOf } from '../../kernel/errors.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Clock } from '../../kernel/ports.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
@@ -55,7 +55,7 @@ export class RunBook {
         await store.transact(ctx, ({ scaikeyRuns }) => scaikeyRuns.save(ctx, part, ended));
       },
       async fail(error) {
-        const lastError = error instanceof GatewayError ? error.code : 'SW_INTERNAL';
+        const lastError = codeOf(error);
         await store.transact(ctx, async ({ scaikeyRuns }) => {
           const row = await scaikeyRuns.find(ctx, part);
           await scaikeyRuns.save(ctx, part, { failing_since: row?.failing_since ?? clock.nowMs(), last_error: lastError });

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../kernel/errors.js';
+import { codeOf, GatewayError } from '../../kernel/errors.js';
 import type { TenantId } from '../../kernel/ids.js';
 import { LIMITS } from '../../kernel/limits.js';
 import type { Clock, Meter, Randomness } from '../../kernel/ports.js';
@@ -117,7 +117,7 @@ export class SyncScaikey {
       if (!more) this.deps.meter.count('scaikey_syncs_total', { part, outcome: 'done' });
       return more;
     } catch (error) {
-      this.deps.meter.count('scaikey_syncs_total', { part, outcome: error instanceof GatewayError ? error.code : 'SW_INTERNAL' });
+      this.deps.meter.count('scaikey_syncs_total', { part, outcome: codeOf(error) });
       await runs.fail(error);
       throw error;
     }
