@@ -57,7 +57,7 @@ export class TakeRun {
   async run(source: RunSource, run: UnverifiedRun, keys: readonly string[]): Promise<ItemResult> {
     const { ctx, origin } = source;
     if (serverOf(run.room) !== origin) throw new GatewayError('SW_FED_NOT_HOME', `${run.room} by ${origin}`);
-    const snapshot = await this.deps.snapshots.judgeLog(ctx, run.room, taking);
+    const snapshot = await this.deps.snapshots.judgeLog(ctx, run.room, (snapshot) => taking(snapshot, run));
     const carried = await this.deps.carriedKeys.read(ctx, run.room, keys);
     const proven = await this.deps.homeWord.verifyRun(ctx, run, origin, carried);
     const result = await this.#store(source, snapshot, proven, carried);
@@ -90,7 +90,7 @@ export class TakeRun {
     if (ctx.status !== 'active') throw new GatewayError('SW_TENANT_SUSPENDED', ctx.slug);
     const locked = await repositories.rooms.lock(ctx, roomId);
     if (locked === undefined) throw new GatewayError('SW_ROOM_NOT_FOUND', roomId);
-    requireTaking(locked);
+    requireTaking(locked, run);
     if (run.firstSeq > locked.head_seq + 1) return { status: 'gap', have_seq: locked.head_seq };
     requireRisingTime(locked, run);
     if (run.folded.lastSeq <= locked.head_seq && (await repositories.log.at(ctx, roomId, run.folded.lastSeq)) === undefined) return { status: 'unheld', head: locked };
@@ -121,13 +121,15 @@ function speakersOf(entries: readonly AdmittedEntry[]): ReadonlySet<ServerName> 
   return new Set(entries.flatMap(({ entry, withheld }) => (entry.form === 'event' && withheld === undefined ? [entry.event.event.origin] : [])));
 }
 
-function taking(snapshot: RoomSnapshot): RoomSnapshot {
-  requireTaking(snapshot.room);
+function taking(snapshot: RoomSnapshot, run: UnverifiedRun): RoomSnapshot {
+  requireTaking(snapshot.room, run);
   return snapshot;
 }
 
-function requireTaking({ phase, frozen, log_name: log }: RoomRow): void {
-  if (phase !== 'mirrored') throw new GatewayError('SW_ROOM_NOT_FOUND', log);
+/** A room that all of ours have left takes nothing new; what it holds it holds, if the home did not hear so in time. */
+function requireTaking({ phase, frozen, log_name: log, head_seq: headSeq }: RoomRow, { folded }: Pick<UnverifiedRun, 'folded'>): void {
+  const isRepeat = phase === 'left' && folded.lastSeq <= headSeq;
+  if (phase !== 'mirrored' && !isRepeat) throw new GatewayError('SW_ROOM_NOT_FOUND', log);
   if (frozen !== null) throw new GatewayError('SW_FED_LANE_FROZEN', frozen);
 }
 

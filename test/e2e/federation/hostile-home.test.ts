@@ -48,7 +48,8 @@ describe('a home that means harm to its mirrors', function () {
     const claim = { seq, at, event_hash: eventHash(event).toString('hex'), id, sender, type: EVENT_TYPES.message, withheld: 'SW_FED_POLICY' };
     return { ...run, entries: [claim] };
   };
-  const payloadOf = (jws: string): Pick<WireEvent, 'id' | 'content'> => JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8')) as WireEvent;
+  const payloadOf = <T = Pick<WireEvent, 'id' | 'content'>>(jws: string): T => JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8')) as T;
+  const receiptIn = (result: ItemResult): object => (result.status === 'stored' ? payloadOf<object>(result.receipt) : expect.fail(JSON.stringify(result)));
 
   it('puts no words into the mouth of our people, neither here nor where a bridge tells of them', async () => {
     const receiver = new WebhookReceiver();
@@ -149,8 +150,7 @@ describe('a home that means harm to its mirrors', function () {
     const room = await mirrored(home);
     const forged = new HostileHome(mallory, [], home.log);
     for (const n of [1, 2, 3]) forged.say(`forged ${n}`);
-    const answer = await send(forged.run(1));
-    const receipt = answer.status === 'stored' ? (JSON.parse(Buffer.from(answer.receipt.split('.')[1] ?? '', 'base64url').toString('utf8')) as object) : {};
+    const receipt = receiptIn(await send(forged.run(1)));
     const { head_seq: place, head: hash } = await headOf(a, home.log);
     const seq = Number(place);
     expect(receipt).to.include({ room: home.log, from: seq, seq, hash });
@@ -336,6 +336,19 @@ describe('a home that means harm to its mirrors', function () {
     home.say('said in between');
     expect(await enter(3)).to.equal(room);
     await heard(alice, room, 'said in between');
+  });
+
+  it('gets the receipt of our last word again where it did not hear it, and nothing new is taken after it', async () => {
+    const home = found();
+    const room = await mirrored(home);
+    await alice.do('POST', `/v1/rooms/${room}/leave`);
+    const leave = home.add(await submitted(home, mallory, 2));
+    expect(await send(home.run(leave))).to.include({ status: 'stored' });
+    const { head_seq: place, head: hash } = await headOf(a, home.log);
+    expect(receiptIn(await send(home.run(leave)))).to.include({ room: home.log, from: leave, seq: Number(place), hash });
+    home.say('to nobody');
+    for (const first of [leave, leave + 1]) expect(await send(home.run(first))).to.include({ status: 'refused', code: 'SW_ROOM_NOT_FOUND' });
+    expect(await headOf(a, home.log)).to.include({ head_seq: place, head: hash });
   });
 
   it('is forgotten with its people where it begins again after a gap', async () => {
