@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/config.js';
-import { loadContract } from '../contract/contract.js';
+import { loadContract, type Contract } from '../contract/contract.js';
 import { LIMITS } from '../kernel/limits.js';
 import { systemClock, systemRandomness, systemTimers } from '../kernel/system-ports.js';
 import { pinoLog } from '../telemetry/pino-log.js';
@@ -42,6 +42,8 @@ export interface RunningNode {
 export interface StartOptions {
   /** Holds every reply against its schema before it leaves. */
   readonly checkReplies?: boolean;
+  /** The schemas, where they have been compiled in this process before. */
+  readonly contract?: Contract;
   /** How long an upload, a download or an export may stand still. */
   readonly transferIdleMs?: number;
 }
@@ -71,9 +73,9 @@ export async function startNode(config: Config, options: StartOptions = {}): Pro
   }
 }
 
-async function start(config: Config, { checkReplies = false, transferIdleMs = LIMITS.transferIdleMs }: StartOptions, opened: Opened): Promise<RunningNode> {
+async function start(config: Config, options: StartOptions, opened: Opened): Promise<RunningNode> {
   const basics = composeBasics(config);
-  const contract = loadContract(SPECS);
+  const { checkReplies = false, contract = loadContract(SPECS), transferIdleMs = LIMITS.transferIdleMs } = options;
   const storage = opened.add(await openStorage(config, basics));
   const services = opened.add(await openServices(config, basics));
   const tokens = opened.add(openUserTokens(config, basics));

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startNode } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
 import { freshDatabase, type TestDatabase } from './database.js';
+import { contract } from './fixtures.js';
 import { callNode, type Answer } from './http-caller.js';
 import { lentServices } from './lent-services.js';
 import { freePort } from './processes.js';
@@ -104,7 +105,7 @@ async function gateway(name: string, port: number, peers: string, options: Gatew
     ...options.env,
   });
   const url = `http://127.0.0.1:${port}`;
-  const start = { checkReplies: true, ...(options.transferIdleMs === undefined ? {} : { transferIdleMs: options.transferIdleMs }) };
+  const start = { checkReplies: true, contract, ...(options.transferIdleMs === undefined ? {} : { transferIdleMs: options.transferIdleMs }) };
   let node = await startNode(config, start);
   const call = (who: string, method: string, path: string, body?: unknown): Promise<Answer> => callNode(url, who, method, path, body);
   return {

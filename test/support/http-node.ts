@@ -1,6 +1,5 @@
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { loadContract } from '../../src/contract/contract.js';
 import type { ActingApi } from '../../src/flows/api/acting.js';
 import type { Authenticator } from '../../src/flows/api/authenticator.js';
 import type { StreamApi } from '../../src/flows/api/sync.js';
@@ -19,6 +18,7 @@ import { tenantContext } from '../../src/kernel/tenant-context.js';
 import type { Log, Timers } from '../../src/kernel/ports.js';
 import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
 import { parseStrictJson } from '../../src/protocol/strict-json.js';
+import { contract } from './fixtures.js';
 import { processRates } from './process-rates.js';
 
 export const A_PERSON = parseParticipantId('11111111-1111-4111-8111-111111111111');
@@ -98,7 +98,7 @@ export async function startHttpNode(options: HttpNodeOptions): Promise<HttpNode>
     routes: options.routes,
     transferIdleMs: options.transferIdleMs ?? LIMITS.transferIdleMs,
     unprovenBytesMax: options.unprovenBytesMax ?? LIMITS.unprovenBytesMax,
-    gate: makeGate({ authenticator, acting: options.acting ?? noCustomers, rates, parseJson: parseStrictJson, contract: loadContract('specs'), checkReplies: true }),
+    gate: makeGate({ authenticator, acting: options.acting ?? noCustomers, rates, parseJson: parseStrictJson, contract, checkReplies: true }),
     front: new Front({ ...ports, isTrustedProxy: options.isTrustedProxy ?? (() => true) }),
     upgrades: new StreamServer({ ...ports, authenticator, rates, stream: options.stream ?? silentStream }),
   });

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { loadContract } from '../../../src/contract/contract.js';
 import { makeGate } from '../../../src/http/gate.js';
 import { answerInProcess } from '../../../src/http/in-process.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
@@ -8,12 +7,13 @@ import type { RawReply, SignedRequest } from '../../../src/kernel/ports.js';
 import { silentLog } from '../../../src/kernel/system-ports.js';
 import { parseStrictJson } from '../../../src/protocol/strict-json.js';
 import { echoRoutes } from '../../support/echo-routes.js';
+import { contract } from '../../support/fixtures.js';
 import { noCustomers, roleTokens, startHttpNode } from '../../support/http-node.js';
 import { processRates } from '../../support/process-rates.js';
 import { rawExchange } from '../../support/raw-http.js';
 
 describe('an exchange inside the process', () => {
-  const gate = makeGate({ authenticator: roleTokens, acting: noCustomers, rates: processRates(), parseJson: parseStrictJson, contract: loadContract('specs'), checkReplies: true });
+  const gate = makeGate({ authenticator: roleTokens, acting: noCustomers, rates: processRates(), parseJson: parseStrictJson, contract, checkReplies: true });
 
   function ask(change: Partial<SignedRequest> = {}): Promise<RawReply> {
     const request: SignedRequest = {

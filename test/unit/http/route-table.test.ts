@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { loadContract } from '../../../src/contract/contract.js';
 import type { Upload } from '../../../src/flows/api/media.js';
 import type { OpsApi } from '../../../src/flows/api/ops.js';
 import type { Call } from '../../../src/http/call.js';
@@ -10,6 +9,7 @@ import { routeTable } from '../../../src/http/routes/table.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import { parseStrictJson } from '../../../src/protocol/strict-json.js';
+import { contract } from '../../support/fixtures.js';
 import { noBody, noCustomers, roleTokens } from '../../support/http-node.js';
 import { processRates } from '../../support/process-rates.js';
 import { recordingApis } from '../../support/recording-apis.js';
@@ -180,7 +180,7 @@ const ADMIN_CASES: readonly Case[] = [
 describe('the table of routes', () => {
   const asked: Asked[] = [];
   const routes = routeTable(recordingApis(asked));
-  const gate = makeGate({ authenticator: roleTokens, acting: noCustomers, rates: processRates(), parseJson: parseStrictJson, contract: loadContract('specs'), checkReplies: false });
+  const gate = makeGate({ authenticator: roleTokens, acting: noCustomers, rates: processRates(), parseJson: parseStrictJson, contract, checkReplies: false });
 
   beforeEach(() => asked.splice(0));
 
