@@ -10,6 +10,7 @@ import { AppendTalk } from '../flows/federation/append-talk.js';
 import { ApplyRun } from '../flows/federation/apply-run.js';
 import { DismissPeers } from '../flows/federation/dismiss-peers.js';
 import { FederationAdmin } from '../flows/federation/federation-admin.js';
+import { LeaveFrozen } from '../flows/federation/leave-frozen.js';
 import { PullBackfill } from '../flows/federation/pull-backfill.js';
 import { FreezeMirror } from '../flows/federation/freeze-mirror.js';
 import { OneLog } from '../flows/federation/one-log.js';
@@ -162,6 +163,7 @@ export function composeFederation(parts: FlowParts, core: Core, { views, knownPe
       knownPeers,
       dismissPeers: new DismissPeers(store, core.ownEvents, core.placeEvent),
       pullBackfill: new PullBackfill({ ...peering, tenants: core.tenants, store, contract, takeRun }),
+      leaveFrozen: new LeaveFrozen({ ...core, store, wake }),
       refreshProfile,
     }),
   };

@@ -26,6 +26,7 @@ export const AUDIT_ACTS = [
   'room.unfederated',
   'room.foreign_invited',
   'room.backfill_asked',
+  'room.frozen_left',
 
   'bridge.created',
   'bridge.paused',

@@ -91,6 +91,7 @@ export const ERRORS = {
   SW_FED_HEAD_INVALID: { status: 401, retryable: false, message: 'The head is not signed by the home.' },
   SW_FED_START_INVALID: { status: 400, retryable: false, message: 'The start of the room does not verify.' },
   SW_FED_LANE_FROZEN: { status: 409, retryable: true, message: 'The room is frozen after a contradiction.' },
+  SW_FED_NOT_FROZEN: { status: 409, retryable: false, message: 'No contradiction has frozen this room.' },
   SW_FED_SUBMISSIONS_FULL: { status: 409, retryable: true, message: "Too many events wait for the room's home." },
   SW_FED_SUBMISSION_EXPIRED: { status: 409, retryable: false, message: "The room's home could not be reached in 30 days." },
 

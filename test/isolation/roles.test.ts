@@ -103,6 +103,7 @@ const LEAST: Readonly<Record<Who, readonly string[]>> = {
     'PUT /v1/admin/rooms/{room_id}/federate',
     'POST /v1/admin/rooms/{room_id}/federation/invite',
     'POST /v1/admin/rooms/{room_id}/federation/backfill',
+    'POST /v1/admin/rooms/{room_id}/federation/leave',
     'GET /v1/admin/bridges',
     'POST /v1/admin/bridges',
     'GET /v1/admin/bridges/{bridge_id}',

@@ -106,6 +106,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'PUT /v1/admin/rooms/{room_id}/federate': room('SW_ROOM_NOT_FOUND', () => ({ enabled: true })),
   'POST /v1/admin/rooms/{room_id}/federation/invite': room('SW_ROOM_NOT_FOUND', () => ({ fqid: '@theirs:second.example' })),
   'POST /v1/admin/rooms/{room_id}/federation/backfill': room('SW_ROOM_NOT_FOUND'),
+  'POST /v1/admin/rooms/{room_id}/federation/leave': room('SW_ROOM_NOT_FOUND'),
   'GET /v1/admin/bridges': { answer: 'own' },
   'POST /v1/admin/bridges': room('SW_ROOM_NOT_FOUND', ({ ids }) => ({ name: 'mine', transport: 'custom', room_id: ids['room_id'], direction: 'in' })),
   'GET /v1/admin/bridges/{bridge_id}': { answer: 'SW_BRIDGE_NOT_FOUND' },

@@ -113,4 +113,6 @@ export interface FederationAdminApi {
   federateRoom(caller: Caller, room: RoomId, enabled: boolean): Promise<RoomView>;
   inviteForeign(caller: Caller, room: RoomId, person: Fqid, reason: string | null): Promise<InvitationView>;
   backfillRoom(caller: Caller, room: RoomId, limit: number): Promise<BackfillView>;
+  /** Takes everybody of ours out of a mirrored room that a contradiction has frozen. */
+  leaveFrozen(caller: Caller, room: RoomId): Promise<RoomFederationView>;
 }

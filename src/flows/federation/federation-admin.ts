@@ -33,6 +33,7 @@ import type { PlaceEvent } from '../place-event.js';
 import { sentInvitation } from '../rooms/sent-invitation.js';
 import type { RoomViews } from '../rooms/room-view.js';
 import type { DismissPeers } from './dismiss-peers.js';
+import type { LeaveFrozen } from './leave-frozen.js';
 import type { PullBackfill } from './pull-backfill.js';
 import type { RefreshProfile } from './refresh-profile.js';
 import { policyDifference } from './policy-difference.js';
@@ -49,6 +50,7 @@ export interface FederationAdminDeps {
   readonly views: RoomViews;
   readonly dismissPeers: Pick<DismissPeers, 'fromRoom' | 'notAccepted'>;
   readonly pullBackfill: Pick<PullBackfill, 'run'>;
+  readonly leaveFrozen: Pick<LeaveFrozen, 'run'>;
   readonly refreshProfile: Pick<RefreshProfile, 'run'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
@@ -168,6 +170,11 @@ export class FederationAdmin implements FederationAdminApi {
 
   async backfillRoom(caller: Caller, room: RoomId, limit: number): Promise<BackfillView> {
     return this.deps.pullBackfill.run(caller, room, limit);
+  }
+
+  async leaveFrozen(caller: Caller, room: RoomId): Promise<RoomFederationView> {
+    await this.deps.leaveFrozen.run(caller, room);
+    return this.roomFederation(caller, room);
   }
 
   async #peer(ctx: TenantContext, row: PeerRow, lane: PeerConsumer | undefined): Promise<PeerView> {

@@ -164,5 +164,14 @@ function roomRoutes(api: FederationAdminApi): readonly Route[] {
       handle: ({ caller, params, body: { limit } }) =>
         api.backfillRoom(caller, params.room_id, limit ?? LIMITS.backfillMax),
     }),
+    userRoute({
+      method: 'POST',
+      path: '/v1/admin/rooms/{room_id}/federation/leave',
+      who: 'tenant_admin',
+      summary: 'Take everybody of the tenant out of a mirrored room that a contradiction has frozen.',
+      params: ROOM,
+      reply: one<RoomFederationView>('api/room-federation'),
+      handle: ({ caller, params }) => api.leaveFrozen(caller, params.room_id),
+    }),
   ];
 }

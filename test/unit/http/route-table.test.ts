@@ -131,6 +131,7 @@ const ADMIN_CASES: readonly Case[] = [
   ['PUT /v1/admin/rooms/{room_id}/federate', { body: { enabled: true } }, 'federationAdmin.federateRoom', [room, true]],
   ['POST /v1/admin/rooms/{room_id}/federation/invite', { body: { fqid: '@bob:b.example' } }, 'federationAdmin.inviteForeign', [room, '@bob:b.example', null]],
   ['POST /v1/admin/rooms/{room_id}/federation/backfill', {}, 'federationAdmin.backfillRoom', [room, 1000]],
+  ['POST /v1/admin/rooms/{room_id}/federation/leave', {}, 'federationAdmin.leaveFrozen', [room]],
   ['GET /v1/admin/media', {}, 'media.listAll', [PAGE]],
   ['DELETE /v1/admin/media/{media_id}', {}, 'media.remove', [media]],
   ['GET /v1/admin/stats', {}, 'overview.stats', []],
