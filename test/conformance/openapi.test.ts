@@ -75,5 +75,16 @@ describe('specs/openapi.json', () => {
         expect(openApiFaults(document, table).join('\n')).to.match(fault);
       });
     }
+
+    for (const [title, from, to, fault] of [
+      ['a call without a name', '"operationId": "sync"', '"x-id": "sync"', /^GET \/v1\/sync: operationId is missing$/],
+      ['a name that no language takes', '"operationId": "sync"', '"operationId": "sync.sync"', /^GET \/v1\/sync: operationId is sync.sync$/],
+      ['two calls of one name', '"operationId": "sync"', '"operationId": "roomsCreate"', /: operationId roomsCreate is taken$/],
+    ] as const) {
+      it(`is red for ${title}`, () => {
+        expect(text).to.include(from);
+        expect(openApiFaults(JSON.parse(text.replace(from, to)) as OpenApi, routes).join('\n')).to.match(fault);
+      });
+    }
   });
 });

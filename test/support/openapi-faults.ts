@@ -22,6 +22,7 @@ interface Content {
 
 interface Operation {
   readonly summary?: string;
+  readonly operationId?: string;
   readonly 'x-scaiwave-who'?: string;
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly Parameter[];
@@ -57,7 +58,18 @@ export function openApiFaults(document: OpenApi, routes: readonly Route[]): read
       if (operation === undefined) return [`${name}: only in the table`];
       return operationFaults(document, operation, route).map((fault) => `${name}: ${fault}`);
     }),
+    ...idFaults([...told]),
   ];
+}
+
+/** What a generated client calls its methods: one name each. */
+function idFaults(told: readonly (readonly [name: string, operation: Operation])[]): readonly string[] {
+  const ids = told.map(([, { operationId }]) => operationId ?? '');
+  return told.flatMap(([name], at) => {
+    const id = ids[at] ?? '';
+    if (!/^[a-z][A-Za-z]+$/.test(id)) return [`${name}: operationId is ${id === '' ? 'missing' : id}`];
+    return ids.indexOf(id) === at ? [] : [`${name}: operationId ${id} is taken`];
+  });
 }
 
 /** Where the document's one sentence about acting for a customer says other routes than there are. */
