@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Clock, Hint, Log, Meter, Randomness, Timers, Wake } from './ports.js';
+import type { Clock, Hint, Randomness, Timers, Wake } from './ports.js';
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
@@ -34,9 +34,6 @@ export const systemRandomness: Randomness = {
   bytes: (length) => randomBytes(length),
   fraction: () => Math.random(),
 };
-
-export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
-export const silentMeter: Meter = { count() {}, gauge() {}, observe() {} };
 
 /** Hints inside one process. */
 export function localWake(): Wake {

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import pg from 'pg';
-import { silentLog, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { startEmbedded } from '../../src/store/embedded/embedded.js';
 import { migrate } from '../../src/store/migrate.js';
 import { MIGRATIONS } from '../../src/store/migrations/index.js';
 import { roleNames } from '../../src/store/roles.js';
 import { reachableFolder } from './folder.js';
+import { silentLog } from '../support/silent-ports.js';
 
 export interface BenchDatabase {
   readonly ownerUrl: string;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { problemAnswer } from '../../src/http/problem.js';
 import { ERRORS, GatewayError, type ErrorCode } from '../../src/kernel/errors.js';
-import { silentLog } from '../../src/kernel/system-ports.js';
 import { fixture, type Vector } from '../support/fixtures.js';
+import { silentLog } from '../support/silent-ports.js';
 
 interface Refusal extends Vector {
   readonly code: ErrorCode;

@@ -20,7 +20,7 @@ import { PlaceEvent } from '../../src/flows/place-event.js';
 import { FoundRoom, type Founding } from '../../src/flows/rooms/found-room.js';
 import type { Caller } from '../../src/kernel/caller.js';
 import { fqidOf, parseServerName, parseBridgeId, parseLocalId, parseParticipantId, type BridgeId, type RoomId } from '../../src/kernel/ids.js';
-import { localWake, silentLog, silentMeter, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { localWake, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import { BridgeLane } from '../../src/lanes/bridge-lane.js';
 import { BridgePost } from '../../src/lanes/bridge-post.js';
@@ -42,6 +42,7 @@ import { anyTenantId, type TestDatabase } from './database.js';
 import { contract } from './fixtures.js';
 import { processRates } from './process-rates.js';
 import { asItIs, oneTurn } from './lane-world.js';
+import { silentLog, silentMeter } from './silent-ports.js';
 import type { TestClock } from './test-clock.js';
 
 const TEST_ONLY_MASTER_KEY = Buffer.alloc(32, 9);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { parseTenantId, type TenantId } from '../../src/kernel/ids.js';
-import { silentLog, silentMeter, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { Database } from '../../src/store/database.js';
 import { startEmbedded } from '../../src/store/embedded/embedded.js';
 import { migrate } from '../../src/store/migrate.js';
@@ -14,6 +14,7 @@ import { MIGRATIONS } from '../../src/store/migrations/index.js';
 import type { Migration } from '../../src/store/migrations/migration.js';
 import { roleNames, type RoleNames } from '../../src/store/roles.js';
 import { isRealStack, namedService, ranAgainst } from './services.js';
+import { silentLog, silentMeter } from './silent-ports.js';
 
 /** A database of one test file, cloned from one that was migrated once in this run. */
 export interface TestDatabase {

@@ -2,8 +2,9 @@
  * A process that holds an embedded PostgreSQL, for tests that kill it: `tsx embedded-node.ts <data folder>`. It says what
  * it runs on in one line of JSON, or why it does not, and ends the server on SIGTERM.
  */
-import { silentLog, systemClock, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../src/kernel/system-ports.js';
 import { startEmbedded } from '../../src/store/embedded/embedded.js';
+import { silentLog } from './silent-ports.js';
 
 async function run(dataDir: string): Promise<void> {
   const embedded = await startEmbedded({ dataDir, log: silentLog, clock: systemClock, timers: systemTimers });

@@ -8,12 +8,13 @@ import { openStorage, type Basics } from '../../src/app/storage.js';
 import { ensureFirstTenant } from '../../src/app/first-tenant.js';
 import { loadConfig } from '../../src/config/config.js';
 import type { Caller } from '../../src/kernel/caller.js';
-import { silentLog, silentMeter, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import type { Store } from '../../src/store/store.js';
 import { believingTokens } from '../../src/verify/user-token.js';
 import type { TestDatabase } from './database.js';
 import { contract } from './fixtures.js';
+import { silentLog, silentMeter } from './silent-ports.js';
 import { MASTER_KEY_FOR_TESTS } from './test-keys.js';
 
 /**

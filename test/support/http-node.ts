@@ -13,13 +13,14 @@ import type { Caller, Role } from '../../src/kernel/caller.js';
 import { GatewayError } from '../../src/kernel/errors.js';
 import { parseFqid, parseParticipantId, parseServerName, parseTenantId } from '../../src/kernel/ids.js';
 import { LIMITS } from '../../src/kernel/limits.js';
-import { silentLog, silentMeter, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { tenantContext } from '../../src/kernel/tenant-context.js';
 import type { Log, Timers } from '../../src/kernel/ports.js';
 import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
 import { parseStrictJson } from '../../src/protocol/strict-json.js';
 import { contract } from './fixtures.js';
 import { processRates } from './process-rates.js';
+import { silentLog, silentMeter } from './silent-ports.js';
 
 export const A_PERSON = parseParticipantId('11111111-1111-4111-8111-111111111111');
 

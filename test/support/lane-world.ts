@@ -8,13 +8,14 @@ import type { LaneHandler } from '../../src/lanes/lane-handler.js';
 import { HeldLease } from '../../src/lanes/held-lease.js';
 import { turnOf, writeTurn, type TurnOutcome } from '../../src/lanes/write-turn.js';
 import { LIMITS } from '../../src/kernel/limits.js';
-import { silentLog, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemTimers } from '../../src/kernel/system-ports.js';
 import { genesis } from '../../src/protocol/chain.js';
 import { eventHash, signEvent } from '../../src/protocol/event.js';
 import type { SigningKey } from '../../src/protocol/keys.js';
 import type { AppendItem } from '../../src/store/repositories/log-items.js';
 import type { RoomPhase } from '../../src/store/repositories/rooms.repository.js';
 import type { Store } from '../../src/store/store.js';
+import { silentLog } from './silent-ports.js';
 
 /** A room with a log of its own, and whoever signs into it. */
 export interface LaneRoom {

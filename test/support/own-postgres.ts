@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import pg from 'pg';
-import { silentLog, systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { installedBinaries, usableBinaries } from '../../src/store/embedded/binaries.js';
 import { ensureCluster } from '../../src/store/embedded/cluster.js';
 import { runningOn } from '../../src/store/embedded/lock-file.js';
@@ -11,6 +11,7 @@ import { migrate } from '../../src/store/migrate.js';
 import { MIGRATIONS } from '../../src/store/migrations/index.js';
 import { reachableFolder } from './database.js';
 import type { NodeStorage } from './node-storage.js';
+import { silentLog } from './silent-ports.js';
 import { MASTER_KEY_FOR_TESTS } from './test-keys.js';
 
 /** A PostgreSQL that a test started for itself, and may therefore crash and leave down. */

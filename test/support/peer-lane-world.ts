@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../src/kernel/errors.js';
 import type { PeerExchange } from '../../src/kernel/ports.js';
-import { silentLog, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import { ReceiptCheck } from '../../src/lanes/check-receipts.js';
 import { PeerLane, peerConsumerId } from '../../src/lanes/peer-lane.js';
@@ -15,6 +15,7 @@ import { contract } from './fixtures.js';
 import { asItIs, LaneWorld, oneTurn, type LaneRoom } from './lane-world.js';
 import { newTenant, peerProcess, type PeerProcess } from './peer-world.js';
 import { ScriptedPeer } from './scripted-peer.js';
+import { silentLog } from './silent-ports.js';
 import { TestClock } from './test-clock.js';
 
 /** One lane to a scripted peer, whose turns come when a test wants them. */

@@ -5,7 +5,7 @@ import { Egress } from '../../src/egress/egress.js';
 import { policyOf, type FederationPolicy } from '../../src/kernel/federation-policy.js';
 import { parseServerName, type ServerName } from '../../src/kernel/ids.js';
 import type { Cache, Log, Meter } from '../../src/kernel/ports.js';
-import { silentLog, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import { CarriedKeys } from '../../src/peering/carried-keys.js';
 import { DescriptorFetches } from '../../src/peering/descriptor-fetches.js';
@@ -25,6 +25,7 @@ import { Rejections } from '../../src/verify/rejections.js';
 import { anyTenantId, type TestDatabase } from './database.js';
 import { contract } from './fixtures.js';
 import { processRates } from './process-rates.js';
+import { silentLog } from './silent-ports.js';
 import type { TestClock } from './test-clock.js';
 
 /** Counts by name and labels. */

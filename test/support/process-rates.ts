@@ -1,6 +1,7 @@
 import type { Clock } from '../../src/kernel/ports.js';
-import { silentLog, silentMeter, systemClock, systemTimers } from '../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../src/kernel/system-ports.js';
 import { RateLimits } from '../../src/store/cache/rate-limits.js';
+import { silentLog, silentMeter } from './silent-ports.js';
 
 /** Rates of a node that is one process. */
 export function processRates(clock: Pick<Clock, 'monotonicMs'> = systemClock): RateLimits {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { silentLog, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
 import { migrate } from '../../../src/store/migrate.js';
 import { MIGRATIONS } from '../../../src/store/migrations/index.js';
 import { freshDatabase } from '../../support/database.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 describe('the duty that reads AI usage', () => {
   it('is given to tenants that were there before it, and their locks hold again', async () => {

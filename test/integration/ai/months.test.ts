@@ -4,7 +4,7 @@ import { AiKeys } from '../../../src/flows/ai/ai-keys.js';
 import { AiMonths } from '../../../src/flows/ai/ai-months.js';
 import { AiUsage } from '../../../src/flows/ai/ai-usage.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentLog, silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
 import { tenantDuties, type Duty } from '../../../src/lanes/duties.js';
 import { ScaigridAccounting } from '../../../src/scaigrid/scaigrid-accounting.js';
@@ -14,6 +14,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { contract } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { MISBEHAVIOURS, TestScaigrid } from '../../support/scaigrid.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 
 const [MINUTE, HOUR] = [60_000, 3_600_000];

@@ -3,7 +3,7 @@ import { AiKeys } from '../../../src/flows/ai/ai-keys.js';
 import { AiUsage } from '../../../src/flows/ai/ai-usage.js';
 import { Egress } from '../../../src/egress/egress.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentLog, silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
 import { ScaigridAccounting } from '../../../src/scaigrid/scaigrid-accounting.js';
 import { ScaigridCall } from '../../../src/scaigrid/scaigrid-call.js';
@@ -12,6 +12,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { contract, outcome } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { json, MISBEHAVIOURS, TestScaigrid, type Misbehaviour } from '../../support/scaigrid.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 
 const MONTH = 31 * 86_400_000;

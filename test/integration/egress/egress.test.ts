@@ -6,8 +6,9 @@ import { Egress, type EgressRequest } from '../../../src/egress/egress.js';
 import { EgressFailure, type EgressFailureKind } from '../../../src/egress/egress-failure.js';
 import { egressFetch } from '../../../src/egress/egress-fetch.js';
 import type { RawReply } from '../../../src/kernel/ports.js';
-import { silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { insideTransaction } from '../../../src/kernel/transaction-scope.js';
+import { silentMeter } from '../../support/silent-ports.js';
 import { httpAnswer, rawServer, type RawServer } from '../../support/sockets.js';
 import { TEST_ONLY_CERTIFICATE, TEST_ONLY_TLS_KEY } from '../../support/test-only-tls.js';
 

@@ -4,13 +4,13 @@ import { answerInProcess } from '../../../src/http/in-process.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import { parseServerName } from '../../../src/kernel/ids.js';
 import type { RawReply, SignedRequest } from '../../../src/kernel/ports.js';
-import { silentLog } from '../../../src/kernel/system-ports.js';
 import { parseStrictJson } from '../../../src/protocol/strict-json.js';
 import { echoRoutes } from '../../support/echo-routes.js';
 import { contract } from '../../support/fixtures.js';
 import { noCustomers, roleTokens, startHttpNode } from '../../support/http-node.js';
 import { processRates } from '../../support/process-rates.js';
 import { rawExchange } from '../../support/raw-http.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 describe('an exchange inside the process', () => {
   const gate = makeGate({ authenticator: roleTokens, acting: noCustomers, rates: processRates(), parseJson: parseStrictJson, contract, checkReplies: true });

@@ -3,11 +3,12 @@ import { expect } from 'chai';
 import type { TenantId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import type { Wake } from '../../../src/kernel/ports.js';
-import { silentLog, systemClock } from '../../../src/kernel/system-ports.js';
+import { systemClock } from '../../../src/kernel/system-ports.js';
 import { Dispatcher } from '../../../src/lanes/dispatcher.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { asItIs, LaneWorld } from '../../support/lane-world.js';
 import { newTenant, peerProcess, type PeerProcess } from '../../support/peer-world.js';
+import { silentLog } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 
 describe('The dispatcher', function () {

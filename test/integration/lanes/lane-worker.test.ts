@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import type { RoomStreams, StreamMessage, Wake } from '../../../src/kernel/ports.js';
-import { localWake, silentLog, silentMeter, systemClock, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
+import { localWake, systemClock, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
 import { systemContext, type TenantContext } from '../../../src/kernel/tenant-context.js';
 import { Dispatcher } from '../../../src/lanes/dispatcher.js';
 import type { LaneHandler, Turn } from '../../../src/lanes/lane-handler.js';
@@ -15,6 +15,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { asItIs, LaneWorld, oneTurn } from '../../support/lane-world.js';
 import { PeerLaneWorld } from '../../support/peer-lane-world.js';
 import { named, newTenant, peerProcess, type PeerProcess } from '../../support/peer-world.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 import { byTheWallClock } from '../../support/wall-clock.js';
 

@@ -6,7 +6,7 @@ import type { Caller } from '../../../src/kernel/caller.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseRoomId, type RoomId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { localWake, silentLog, systemClock } from '../../../src/kernel/system-ports.js';
+import { localWake, systemClock } from '../../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
 import type { AppendItem } from '../../../src/store/repositories/log-items.js';
 import { DataError } from '../../../src/store/sql-error.js';
@@ -14,6 +14,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { LaneWorld } from '../../support/lane-world.js';
 import { testKey } from '../../support/fixtures.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 describe('the appender', function () {
   this.timeout(30_000);

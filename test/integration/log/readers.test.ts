@@ -3,7 +3,7 @@ import type { Caller } from '../../../src/kernel/caller.js';
 import { systemTimers } from '../../../src/kernel/system-ports.js';
 import { parseRoomId, type RoomId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { localWake, silentLog } from '../../../src/kernel/system-ports.js';
+import { localWake } from '../../../src/kernel/system-ports.js';
 import { Followers, type Follower } from '../../../src/flows/followers.js';
 import { Stream } from '../../../src/flows/stream.js';
 import { Sync } from '../../../src/flows/sync.js';
@@ -12,6 +12,7 @@ import type { ToldEntryRow } from '../../../src/store/repositories/entry-row.js'
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { eventually } from '../../support/gateway.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 const NO_WATCH = { watch: () => () => {} };
 const NO_NEWS = { subscribeEphemeral: () => () => {} };

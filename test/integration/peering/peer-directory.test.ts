@@ -6,7 +6,6 @@ import { GatewayError } from '../../../src/kernel/errors.js';
 import { policyOf } from '../../../src/kernel/federation-policy.js';
 import { parseLogName, type LogName, type ServerName } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentLog } from '../../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
 import { CarriedKeys } from '../../../src/peering/carried-keys.js';
 import { fingerprintOf } from '../../../src/peering/known-peer.js';
@@ -14,6 +13,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { FakePeer } from '../../support/fake-peer.js';
 import { contract, outcome } from '../../support/fixtures.js';
 import { named, newTenant, peerProcess, type PeerProcess } from '../../support/peer-world.js';
+import { silentLog } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 
 const DAY_MS = 86_400_000;

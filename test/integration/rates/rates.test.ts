@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import type { Log } from '../../../src/kernel/ports.js';
 import { RATE_PACE, type RatedCaller, type RatePace } from '../../../src/kernel/rates.js';
 import type { TenantContext } from '../../../src/kernel/tenant-context.js';
-import { silentLog, silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { TENANT_LIMIT_DEFAULTS } from '../../../src/kernel/tenant-limits.js';
 import { LocalCache } from '../../../src/store/cache/local-cache.js';
 import { RateLimits } from '../../../src/store/cache/rate-limits.js';
@@ -14,6 +14,7 @@ import { CountingMeter } from '../../support/peer-world.js';
 import { ownRedis, type OwnProcess } from '../../support/processes.js';
 import { ADA, BEN, BRIDGE, letThrough, PEER, ratedTenant, spent } from '../../support/rated.js';
 import { describeWith, describeWithOwn, namedService, ranAgainst } from '../../support/services.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 
 /** A minute that a test can wait for. A loaded machine may answer late, so calls wait for longer than a node would let them. */
 const QUICK: RatePace = { windowMs: 1_000, slotMs: 100, tellMs: 20, waitMs: 5_000, aloneMs: 200 };

@@ -4,7 +4,7 @@ import { Egress } from '../../../src/egress/egress.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseTenantId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { ScaigridAccounting } from '../../../src/scaigrid/scaigrid-accounting.js';
 import { ScaigridCall } from '../../../src/scaigrid/scaigrid-call.js';
 import { ScaigridKey } from '../../../src/scaigrid/scaigrid-key.js';
@@ -12,6 +12,7 @@ import { ScaigridModels } from '../../../src/scaigrid/scaigrid-models.js';
 import { ScaigridQueue, type QueueJob } from '../../../src/scaigrid/scaigrid-queue.js';
 import { contract } from '../../support/fixtures.js';
 import { json, MISBEHAVIOURS, TestScaigrid } from '../../support/scaigrid.js';
+import { silentMeter } from '../../support/silent-ports.js';
 
 const SECRET = 'sgk_0123456789abcdef0123456789abcdef';
 const SINCE_MS = Date.UTC(2031, 0, 1);

@@ -3,13 +3,14 @@ import type { Caller } from '../../../src/kernel/caller.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseParticipantId, parseRoomId, parseTaskId } from '../../../src/kernel/ids.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentLog, systemClock } from '../../../src/kernel/system-ports.js';
+import { systemClock } from '../../../src/kernel/system-ports.js';
 import type { SidekickReport, SpawnedView } from '../../../src/flows/api/sidekicks.js';
 import { TendSidekicks } from '../../../src/flows/sidekicks/tend-sidekicks.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { outcome } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { handed, REPORT, spawnIn, tend, type Handed } from '../../support/sidekick-work.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 interface Row {
   readonly status: string;

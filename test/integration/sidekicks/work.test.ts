@@ -3,7 +3,7 @@ import type { Caller } from '../../../src/kernel/caller.js';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseRoomId, parseTaskId, type RoomId } from '../../../src/kernel/ids.js';
 import type { TaskQueue, WorkerTask } from '../../../src/kernel/ports.js';
-import { silentLog, silentMeter, systemClock, systemRandomness } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemRandomness } from '../../../src/kernel/system-ports.js';
 import type { TenantLimits } from '../../../src/kernel/tenant-limits.js';
 import type { SidekickReport, SpawnedView } from '../../../src/flows/api/sidekicks.js';
 import { HandOver } from '../../../src/flows/sidekicks/hand-over.js';
@@ -12,6 +12,7 @@ import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { outcome } from '../../support/fixtures.js';
 import { FlowsProcess } from '../../support/flows-process.js';
 import { handed, REPORT, soon, spawnIn, tend, type Handed } from '../../support/sidekick-work.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 
 interface Row {
   readonly status: string;

@@ -3,11 +3,12 @@ import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { parseTenantId } from '../../../src/kernel/ids.js';
 import type { Cache, TenantScope, TokenAnswer } from '../../../src/kernel/ports.js';
-import { silentLog, systemClock } from '../../../src/kernel/system-ports.js';
+import { systemClock } from '../../../src/kernel/system-ports.js';
 import { LocalCache } from '../../../src/store/cache/local-cache.js';
 import { RedisCache } from '../../../src/store/cache/redis-cache.js';
 import { ownRedis, type OwnProcess } from '../../support/processes.js';
 import { describeWith, describeWithOwn, namedService, ranAgainst } from '../../support/services.js';
+import { silentLog } from '../../support/silent-ports.js';
 import { byTheWallClock } from '../../support/wall-clock.js';
 
 const NAMED_REDIS = namedService('redis');

@@ -3,13 +3,14 @@ import { expect } from 'chai';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import type { Meter } from '../../../src/kernel/ports.js';
-import { silentLog, silentMeter, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemTimers } from '../../../src/kernel/system-ports.js';
 import { systemContext } from '../../../src/kernel/tenant-context.js';
 import { assertOutsideTransaction } from '../../../src/kernel/transaction-scope.js';
 import { Database, TenantMoved, type Tx } from '../../../src/store/database.js';
 import { q, sql } from '../../../src/store/queries.js';
 import { DataError, SqlError } from '../../../src/store/sql-error.js';
 import { anyTenantId, freshDatabase, type TestDatabase } from '../../support/database.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 import { SMALL_SCHEMA } from '../../support/small-schema.js';
 
 interface Note {

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { expect } from 'chai';
 import pg from 'pg';
-import { silentLog, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { NOBODY } from '../../../src/store/embedded/account.js';
 import { installedBinaries, usableBinaries } from '../../../src/store/embedded/binaries.js';
 import { ensureCluster } from '../../../src/store/embedded/cluster.js';
@@ -14,6 +14,7 @@ import { choosePlace } from '../../../src/store/embedded/place.js';
 import { ServerProcess } from '../../../src/store/embedded/server-process.js';
 import { StartRefusal } from '../../../src/store/start-refusal.js';
 import { reachableFolder } from '../../support/database.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 interface Said {
   readonly url?: string;

@@ -2,12 +2,13 @@ import { expect } from 'chai';
 import pg from 'pg';
 import { LIMITS } from '../../../src/kernel/limits.js';
 import type { Timers } from '../../../src/kernel/ports.js';
-import { silentLog, systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemRandomness, systemTimers } from '../../../src/kernel/system-ports.js';
 import { migrate } from '../../../src/store/migrate.js';
 import type { Migration } from '../../../src/store/migrations/migration.js';
 import { roleNames } from '../../../src/store/roles.js';
 import { startCheck } from '../../../src/store/start-check/start-check.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { silentLog } from '../../support/silent-ports.js';
 import { SMALL_SCHEMA } from '../../support/small-schema.js';
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';

@@ -5,7 +5,7 @@ import { connect, type NatsConnection } from 'nats';
 import { GatewayError } from '../../../src/kernel/errors.js';
 import { parseRoomId, parseTenantId, type RoomId } from '../../../src/kernel/ids.js';
 import type { EphemeralMessage, RoomStreams, StreamFilter, StreamMessage, TenantScope } from '../../../src/kernel/ports.js';
-import { localWake, silentLog, silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { localWake, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { LocalStreams } from '../../../src/streams/local-streams.js';
 import { NatsLink } from '../../../src/streams/nats-link.js';
 import { NatsStreams } from '../../../src/streams/nats-streams.js';
@@ -13,6 +13,7 @@ import { NatsWake } from '../../../src/streams/nats-wake.js';
 import { allRoomsSubject } from '../../../src/streams/stream-wire.js';
 import { ownNats, type OwnProcess } from '../../support/processes.js';
 import { describeWith, describeWithOwn, namedService, ranAgainst } from '../../support/services.js';
+import { silentLog, silentMeter } from '../../support/silent-ports.js';
 
 const NAMED_NATS = namedService('nats');
 

@@ -4,12 +4,13 @@ import { Egress } from '../../../src/egress/egress.js';
 import { egressFetch } from '../../../src/egress/egress-fetch.js';
 import { GatewayError, type ErrorCode } from '../../../src/kernel/errors.js';
 import { LIMITS } from '../../../src/kernel/limits.js';
-import { silentMeter, systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
+import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { ScaikeyKeys, type KeySetTimes } from '../../../src/verify/scaikey-keys.js';
 import { ScaikeyTokens } from '../../../src/verify/scaikey-token.js';
 import { TokenMemory } from '../../../src/verify/token-memory.js';
 import { scaikeyTokens, type VerifyUserToken } from '../../../src/verify/user-token.js';
 import { testScaikey, type TestScaikey } from '../../support/scaikey.js';
+import { silentMeter } from '../../support/silent-ports.js';
 
 const ANNA = { tenantId: 'tnt_widget0001', subject: 'usr_anna' };
 const TIMES: KeySetTimes = { cooldownMs: 200, earlyFetchesMax: 3, cacheMs: 60_000, staleMs: 60_000 };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SyncAtStandstill } from '../../../src/flows/scaikey/sync-at-standstill.js';
-import { silentLog } from '../../../src/kernel/system-ports.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 describe('what a process does for ScaiKey while no tenant is active', () => {
   it('is looked at again and again, failures included, until the process stops', async () => {

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { silentLog } from '../../../src/kernel/system-ports.js';
 import { METRICS } from '../../../src/telemetry/metrics.js';
 import { promMeter } from '../../../src/telemetry/prom-meter.js';
+import { silentLog } from '../../support/silent-ports.js';
 
 describe('prom meter', () => {
   it('shows what was counted, with prefix and labels', async () => {
