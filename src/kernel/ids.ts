@@ -49,6 +49,7 @@ const SERVER_NAME_LENGTH_MAX = 253;
 
 /** Local ids that begin so belong to bridges; no person may take one. */
 export const BRIDGE_LOCAL_ID_PREFIX = 'bridge-';
+export const BRIDGE_FQID_PREFIX = `@${BRIDGE_LOCAL_ID_PREFIX}`;
 /** Those belong to the agents of sidekicks. */
 export const SIDEKICK_LOCAL_ID_PREFIX = 'sidekick-';
 /** That of a room's home itself. */
@@ -134,5 +135,5 @@ export function roomIdOf(log: LogName): RoomId {
 
 /** True for members that stand for a bridge: `@bridge-…:server`. */
 export function isBridgeFqid(fqid: Fqid): boolean {
-  return fqid.startsWith(`@${BRIDGE_LOCAL_ID_PREFIX}`);
+  return fqid.startsWith(BRIDGE_FQID_PREFIX);
 }

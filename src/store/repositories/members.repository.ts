@@ -1,5 +1,5 @@
 import type { Membership } from '../../kernel/events.js';
-import { BRIDGE_LOCAL_ID_PREFIX, type Fqid, type ParticipantId, type RoomId, type ServerName } from '../../kernel/ids.js';
+import { BRIDGE_FQID_PREFIX, type Fqid, type ParticipantId, type RoomId, type ServerName } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
@@ -32,7 +32,6 @@ const MEMBER_LIST = `
   where m.tenant_id = $1 and m.room_id = $2`;
 
 /** How the FQID of a bridge's own member begins. */
-const BRIDGE_FQID_PREFIX = `@${BRIDGE_LOCAL_ID_PREFIX}`;
 
 export class MembersRepository {
   constructor(private readonly tx: Tx) {}

@@ -1,3 +1,4 @@
+import { BRIDGE_FQID_PREFIX } from '../../kernel/ids.js';
 import type { TenantContext } from '../../kernel/tenant-context.js';
 import type { Tx } from '../database.js';
 import { q } from '../queries.js';
@@ -123,9 +124,10 @@ export class UsageRepository {
          coalesce((select max(jsonb_array_length(steps)) from plans
            where tenant_id = $1 and state in ('draft', 'running', 'paused')), 0)::integer as plan_steps,
          coalesce((select count(*) from members m join rooms r on r.tenant_id = m.tenant_id and r.room_id = m.room_id
-           where m.tenant_id = $1 and m.membership = 'join' and m.server_name <> $2 and r.phase = 'hosted' and r.state <> 'closed'
+           where m.tenant_id = $1 and m.membership = 'join' and m.server_name <> $2 and not starts_with(m.fqid, $3)
+             and r.phase = 'hosted' and r.state <> 'closed'
            group by m.room_id order by 1 desc limit 1), 0)::integer as foreign_participants_per_room`,
-      [ctx.tenantId, ctx.serverName],
+      [ctx.tenantId, ctx.serverName, BRIDGE_FQID_PREFIX],
     );
     return rows[0] ?? { sidekicks_per_user: 0, plan_steps: 0, foreign_participants_per_room: 0 };
   }

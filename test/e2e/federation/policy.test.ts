@@ -215,6 +215,7 @@ describe('limits at a join from elsewhere', function () {
       await most(21);
       expect(await joinAll([room], [outside, later], [twin])).to.have.members(['accepted', 'SW_FED_CAPACITY']);
       expect(await joined()).to.have.length(21);
+      await alice.do('POST', `/v1/rooms/${room.id}/close`);
     } finally {
       await twin.stop();
       await most(50);
@@ -230,8 +231,11 @@ describe('limits at a join from elsewhere', function () {
     const codes = await joinAll([room], bridges);
     expect([times(codes, 'accepted'), times(codes, 'SW_FED_CAPACITY')], codes.join(' ')).to.deep.equal([LIMITS.foreignBridgesPerRoomMax, 1]);
 
+    const seats = (): Promise<unknown> => a.ask<Record<string, unknown>>('admin', 'GET', '/v1/admin/stats').then((stats) => stats['foreign_participants_per_room']);
     await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { max_foreign_participants_per_room: 2 });
+    expect(await seats()).to.deep.equal({ used: 1, limit: 2 });
     expect(await joinAll([room], ['@late:m.example'])).to.deep.equal(['accepted']);
+    expect(await seats()).to.deep.equal({ used: 2, limit: 2 });
     await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { max_foreign_participants_per_room: 50 });
 
     for (const [fqid, now] of Object.entries(await memberships(alice, room.id))) {
