@@ -4,7 +4,7 @@ import { LIMITS } from '../kernel/limits.js';
 import type { Clock } from '../kernel/ports.js';
 import { maxSidekicks } from '../kernel/sidekicks.js';
 import { systemContext, type TenantContext } from '../kernel/tenant-context.js';
-import { TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../kernel/tenant-limits.js';
+import { TENANT_LIMIT_DEFAULTS, tenantLimitMax, tenantLimitMin, type TenantLimits } from '../kernel/tenant-limits.js';
 import type { AiUsage } from '../flows/ai/ai-usage.js';
 import { addPartner } from '../flows/tenancy/add-partner.js';
 import { tenantUses } from '../flows/tenancy/tenant-uses.js';
@@ -82,9 +82,9 @@ export function tenantActs({ store, tenants, aiUsage, clock, named }: TenantActs
     },
     async setLimit(slug, limit, value) {
       if (!isLimit(limit)) throw new GatewayError('SW_BAD_REQUEST', `there is no limit ${limit}; there are ${Object.keys(TENANT_LIMIT_DEFAULTS).join(', ')}`);
-      const least = tenantLimitMin(limit);
-      const fits = value === null || (Number.isInteger(value) && value >= least && value <= LIMITS.tenantLimitMax);
-      if (!fits) throw new GatewayError('SW_BAD_REQUEST', `${limit} is a whole number from ${least} to ${LIMITS.tenantLimitMax}, or default`);
+      const [least, most] = [tenantLimitMin(limit), tenantLimitMax(limit)];
+      const fits = value === null || (Number.isInteger(value) && value >= least && value <= most);
+      if (!fits) throw new GatewayError('SW_BAD_REQUEST', `${limit} is a whole number from ${least} to ${most}, or default`);
       const { ctx } = await tenants.change(await named(slug), { limits: { [limit]: value } }, 'cli');
       return limit === 'max_sidekicks' ? maxSidekicks(ctx) : ctx.limits[limit];
     },

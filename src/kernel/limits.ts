@@ -59,6 +59,7 @@ export const LIMITS = Object.freeze({
   listPageMax: 200,
   listOffsetMax: 100_000,
   tenantLimitMax: 1_000_000_000,
+  tenantTokensMax: 1_000_000_000_000,
   featuresBytesMax: 16 * 1024,
   featuresDepthMax: 8,
   fleetPlaceAttemptsMax: 10,

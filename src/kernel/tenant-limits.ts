@@ -1,3 +1,5 @@
+import { LIMITS } from './limits.js';
+
 /** Limits of one tenant, overridable per tenant; counted where the comment says. `null` = no limit. */
 export interface TenantLimits {
   /** People joined to rooms hosted here, local and foreign alike, each once. At join. */
@@ -37,6 +39,12 @@ export interface TenantLimits {
 /** The least that a limit of a tenant may be set to. At a rate of 0 nobody could come in to raise it again. */
 export function tenantLimitMin(limit: keyof TenantLimits): number {
   return limit === 'tenant_requests_per_minute' || limit === 'user_requests_per_minute' ? 1 : 0;
+}
+
+/** The most that a limit of a tenant may be set to: no more than the node itself would let through. */
+export function tenantLimitMax(limit: keyof TenantLimits): number {
+  if (limit === 'max_plan_steps') return LIMITS.planStepsMax;
+  return limit === 'ai_tokens_monthly_limit' || limit === 'max_sidekick_tokens' ? LIMITS.tenantTokensMax : LIMITS.tenantLimitMax;
 }
 
 export const TENANT_LIMIT_DEFAULTS: TenantLimits = Object.freeze({

@@ -5,7 +5,7 @@ import type { Gate } from '../../src/http/route.js';
 import { routeTable } from '../../src/http/routes/table.js';
 import { GatewayError } from '../../src/kernel/errors.js';
 import { LIMITS } from '../../src/kernel/limits.js';
-import { TENANT_LIMIT_DEFAULTS, tenantLimitMin, type TenantLimits } from '../../src/kernel/tenant-limits.js';
+import { TENANT_LIMIT_DEFAULTS, tenantLimitMax, tenantLimitMin, type TenantLimits } from '../../src/kernel/tenant-limits.js';
 import { noBody, testCaller } from '../support/http-node.js';
 import { recordingApis } from '../support/recording-apis.js';
 
@@ -73,7 +73,7 @@ describe('the schemas of the limits of a tenant', () => {
     (JSON.parse(readFileSync(`specs/schemas/api/${file}.json`, 'utf8')) as { properties: never }).properties;
 
   const shown = Object.entries(TENANT_LIMIT_DEFAULTS).map(([limit, value]) => [limit, value === null ? ['integer', 'null'] : 'integer']);
-  const settable = TENANT_LIMITS.map((limit) => [limit, ['integer', 'null'], tenantLimitMin(limit), LIMITS.tenantLimitMax]);
+  const settable = TENANT_LIMITS.map((limit) => [limit, ['integer', 'null'], tenantLimitMin(limit), tenantLimitMax(limit)]);
   const show = (properties: Properties): void => void expect(Object.entries(properties).map(([limit, { type }]) => [limit, type])).to.have.deep.members(shown);
   const set = (properties: Properties): void => void expect(Object.entries(properties).map(([limit, { type, minimum, maximum }]) => [limit, type, minimum, maximum])).to.have.deep.members(settable);
 

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { openAdmin } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/config.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { ACME, FleetWorld, OTHER, ROOT, type Tenant } from '../../support/fleet-world.js';
+import { outcome } from '../../support/fixtures.js';
 import { eventually } from '../../support/gateway.js';
 import { MASTER_KEY_FOR_TESTS } from '../../support/test-keys.js';
 import { MEGABYTE, putRaw, request, seen } from '../../support/uploads.js';
@@ -91,10 +93,13 @@ describe('tenants of a fleet', function () {
       const tenant = await world.tenant(ACME, { features: { sidekick_limits: { max_concurrent: 2 } } });
       const admin = await openAdmin(loadConfig({ SCAIWAVE_DB_URL: world.gateway.database.appUrl, SCAIWAVE_MASTER_KEY: MASTER_KEY_FOR_TESTS, SCAIWAVE_LOG_LEVEL: 'silent' }));
       try {
-        const told = [['max_sidekicks', 7], ['max_rooms', 7], ['max_rooms', null], ['ai_tokens_monthly_limit', null]] as const;
+        const told = [['max_sidekicks', 7], ['max_rooms', 7], ['max_rooms', null], ['ai_tokens_monthly_limit', 2_000_000_000], ['ai_tokens_monthly_limit', null]] as const;
         const inForce: (number | null)[] = [];
         for (const [limit, value] of told) inForce.push(await admin.setLimit(tenant.slug, limit, value));
-        expect(inForce).to.deep.equal([2, 7, 500, null]);
+        expect(inForce).to.deep.equal([2, 7, 500, 2_000_000_000, null]);
+        for (const [limit, most] of [['max_rooms', LIMITS.tenantLimitMax], ['max_plan_steps', LIMITS.planStepsMax]] as const) {
+          expect(await outcome(() => admin.setLimit(tenant.slug, limit, most + 1)), limit).to.equal('SW_BAD_REQUEST');
+        }
         await patched(tenant, { features: { sidekick_limits: null } });
         expect(await admin.setLimit(tenant.slug, 'max_sidekicks', 7)).to.equal(7);
       } finally {
@@ -125,6 +130,7 @@ describe('tenants of a fleet', function () {
       ['its people out by a rate of nothing', { limits: { user_requests_per_minute: 0 } }],
       ['all of them together', { limits: { tenant_requests_per_minute: 0 } }],
       ['a limit beyond all bounds', { limits: { max_rooms: 1_000_000_001 } }],
+      ['more steps of a plan than a plan may have', { limits: { max_plan_steps: 201 } }],
       ['a known flag to another type', { features: { sidekick_limits: { max_concurrent: 'many' } } }],
       ['the group of a known flag to no object', { features: { sidekick_limits: 5 } }],
       ['features beyond 16 KB', { features: { long: 'x'.repeat(17_000) } }],
@@ -208,8 +214,10 @@ describe('tenants of a fleet', function () {
     const { media_id } = seen(await putRaw(world.gateway, eve, bytes));
     const download = () => request(world.gateway, eve, 'GET', `/v1/media/download/${media_id}`);
     const response = await fetch(`${world.gateway.url}/v1/media/download/${media_id}`, { headers: { authorization: `Bearer ${eve}` } });
+    const { url } = await world.gateway.ask<{ url: string }>(eve, 'GET', `/v1/media/signed/${media_id}`);
     await world.gateway.ask(ROOT, 'POST', `/v1/admin/tenants/${tenant.id}/suspend`);
     await eventually(async () => (await download()).code === 'SW_TENANT_SUSPENDED');
+    expect(await request(world.gateway, null, 'GET', url), 'by a signed link').to.include({ status: 403, code: 'SW_TENANT_SUSPENDED' });
     expect((await response.arrayBuffer()).byteLength).to.equal(bytes.length);
   });
 
