@@ -54,7 +54,7 @@ describe('migrate', () => {
     const sleep = async (): Promise<void> => {
       pauses += 1;
       // Nothing stands before the table meanwhile.
-      await store.asOwner(`set lock_timeout = 100; ${note(1 + pauses)}`);
+      await store.asOwner(`set local lock_timeout = 100; ${note(1 + pauses)}`);
       if (pauses === 2) await user.query('commit');
     };
     try {
