@@ -3,10 +3,13 @@ import { openAdmin } from '../../src/app.js';
 import { loadConfig } from '../../src/config/config.js';
 import { LIMITS } from '../../src/kernel/limits.js';
 import { TENANT_LIMIT_DEFAULTS, type TenantLimits } from '../../src/kernel/tenant-limits.js';
-import { eventually, federatedPair, gateways, sharedRoom, type Gateway } from '../support/gateway.js';
+import { bridgedCall, type MadeBridge } from '../support/bridged-call.js';
+import { eventually, federatedPair, gateways, sharedRoom, twinOf, type Gateway } from '../support/gateway.js';
 import { tokenOf } from '../support/http-caller.js';
 import { Person } from '../support/people.js';
 import { StreamClient } from '../support/stream-client.js';
+import { ownRedis, type OwnProcess } from '../support/processes.js';
+import { describeWithOwn, ranAgainst } from '../support/services.js';
 import { MASTER_KEY_FOR_TESTS } from '../support/test-keys.js';
 
 const NEIGHBOUR = 'mock:second:nora';
@@ -84,6 +87,16 @@ describe('rates over HTTP', function () {
     await eventually(async () => (await me(node, 'ivan')).status === 200);
   });
 
+  it('keep a bridge out that may call no more', async () => {
+    const { id: room } = await node.ask<{ id: string }>('admin', 'POST', '/v1/rooms', { room_type: 'group', name: 'Bridged' });
+    const bridge = await node.ask<MadeBridge>('admin', 'POST', '/v1/admin/bridges', { transport: 'custom', direction: 'in', room_id: room, name: 'Other side' });
+    expect(await bridgedCall(bridge, 'before', 'let in')).to.equal(200);
+    await limit({ bridge_requests_per_minute: 0 });
+    expect(await bridgedCall(bridge, 'during', 'kept out')).to.equal('SW_RATE_LIMIT_EXCEEDED');
+    await limit({});
+    expect(await bridgedCall(bridge, 'during', 'kept out')).to.equal(200);
+  });
+
   it('keep the flood of one tenant away from another of the same node', async () => {
     await limit({ tenant_requests_per_minute: 100 });
     const flood = Promise.all(['dave', 'erin', 'frank', 'grace'].map((who) => statuses(node, who, 100)));
@@ -93,6 +106,37 @@ describe('rates over HTTP', function () {
     expect((await me(node, 'heidi')).policy).to.equal('"tenant";q=100;w=60');
     expect(new Set(neighbour)).to.deep.equal(new Set([200]));
     expect((await me(node, NEIGHBOUR)).rate).to.match(new RegExp(`^"user";r=${TENANT_LIMIT_DEFAULTS.user_requests_per_minute - 51};`));
+  });
+});
+
+describeWithOwn('redis', 'rates over two processes with one Redis', function () {
+  this.timeout(60_000);
+  let redis: OwnProcess;
+  let both: readonly Gateway[];
+
+  before(async () => {
+    redis = await ownRedis();
+    const options = { env: { SCAIWAVE_REDIS_URL: `redis://127.0.0.1:${redis.port}` } };
+    const [node] = (await gateways(['a.example'], options)) as [Gateway];
+    both = [node, await twinOf(node, [], options)];
+    ranAgainst('rates over two processes', 'a redis-server of its own');
+  });
+  after(async () => {
+    const [node, twin] = both;
+    await twin?.stop();
+    await node?.end();
+    await redis.remove();
+  });
+
+  it('let a person through as often as one process would, and a share more for each that may be ahead', async () => {
+    const [node] = both;
+    await node?.database.asOwner("update tenants set limits = $1 where slug = 'first'", [JSON.stringify({ user_requests_per_minute: 40 })]);
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.tenantCacheMs + 100));
+    const ahead = Math.ceil((40 * LIMITS.rateAheadPercent) / 100);
+    const all: number[] = [];
+    for (let n = 0; n < 100; n += 1) all.push((await me(both[n % 2] ?? expect.fail('a process'), 'bob')).status);
+    expect(new Set(all)).to.deep.equal(new Set([200, 429]));
+    expect(all.filter((status) => status === 200).length).to.be.within(40, 40 + both.length * ahead);
   });
 });
 

@@ -13,7 +13,7 @@ interface Cell {
 }
 
 /** What the platform, at home in another tenant, is answered of a tenant and of the partner whose it is; in this order. */
-const CELLS: Readonly<Record<string, Cell>> = {
+const PLATFORM: Readonly<Record<string, Cell>> = {
   'GET /v1/admin/tenants': { answer: 'theirs' },
   'POST /v1/admin/tenants': { answer: 'SW_TENANT_NAME_TAKEN', body: { slug: 'customer-1', name: 'taken', scaikey_tenant_id: 'tnt_new' } },
   'GET /v1/admin/tenants/{tenant_id}': { answer: 'theirs' },
@@ -28,7 +28,15 @@ const CELLS: Readonly<Record<string, Cell>> = {
   'GET /v1/admin/partners/{partner_id}/usage': { answer: 'theirs' },
 };
 
-describe('the platform, about tenants and partners that are not its own', function () {
+/** What an admin of that very partner is answered, at home in another tenant too. */
+const PARTNER: Readonly<Record<string, Cell>> = {
+  ...PLATFORM,
+  'PATCH /v1/admin/tenants/{tenant_id}': { answer: 'theirs', body: { name: 'By its partner' }, then: { tenant: 'By its partner' } },
+  'POST /v1/admin/partners': { answer: 'SW_AUTH_INSUFFICIENT_PERMISSION', body: { partner_id: 'prt_new', name: 'new' } },
+  'PUT /v1/admin/partners/{partner_id}': { answer: 'theirs', body: { name: 'Ours' }, then: { partner: 'Ours' } },
+};
+
+describe('tenants and partners that are not at home where their administrator is', function () {
   this.timeout(60_000);
   let world: FleetWorld;
   let theirs: Tenant;
@@ -39,27 +47,34 @@ describe('the platform, about tenants and partners that are not its own', functi
   });
   after(() => world.end());
 
-  const standing = async (): Promise<object> => {
-    const rows = await world.gateway.database.asOwner(
-      "select t.name as tenant, t.status, p.name as partner, p.limits from tenants t join partners p using (partner_id) where t.tenant_id = $1",
-      [theirs.id],
-    );
-    return { ...rows[0] };
+  const standing = async (id: string): Promise<object> => {
+    const text = 'select t.name as tenant, t.status, p.name as partner, p.limits from tenants t left join partners p using (partner_id) where t.tenant_id = $1';
+    return { ...(await world.gateway.database.asOwner(text, [id]))[0] };
   };
 
-  it('has a cell for every route of partners and of the platform', () => {
+  it('have a cell for every route of partners and of the platform', () => {
     const routes = routeTable(recordingApis([])).filter(({ who }) => who === 'partner_admin' || who === 'super_admin');
-    expect(Object.keys(CELLS)).to.have.members(routes.map(({ method, path }) => `${method} ${path}`));
+    for (const cells of [PLATFORM, PARTNER]) expect(Object.keys(cells)).to.have.members(routes.map(({ method, path }) => `${method} ${path}`));
   });
 
-  for (const [name, { answer, body, then = {} }] of Object.entries(CELLS)) {
-    it(`${name}: ${answer === 'theirs' ? 'is let in' : answer}`, async () => {
-      const before = await standing();
-      const [method = '', path = ''] = name.split(' ');
-      const { status, body: said } = await world.gateway.call(ROOT, method, path.replace('{tenant_id}', theirs.id).replace('{partner_id}', 'prt_other'), body);
-      if (answer === 'theirs') expect(JSON.stringify(said.data)).to.match(new RegExp(`${theirs.id}|prt_other`));
-      expect([status, said.error?.code]).to.deep.equal(answer === 'theirs' ? [200, undefined] : [ERRORS[answer].status, answer]);
-      expect(await standing()).to.deep.equal({ ...before, ...then });
-    });
+  for (const [who, by, cells] of [['the platform', ROOT, PLATFORM], ['an admin of its partner', OTHER, PARTNER]] as const) {
+    for (const [name, { answer, body, then = {} }] of Object.entries(cells)) {
+      it(`${name} by ${who}: ${answer === 'theirs' ? 'is let in' : answer}`, async () => {
+        const before = await standing(theirs.id);
+        const [method = '', path = ''] = name.split(' ');
+        const { status, body: said } = await world.gateway.call(by, method, path.replace('{tenant_id}', theirs.id).replace('{partner_id}', 'prt_other'), body);
+        if (answer === 'theirs') expect(JSON.stringify(said.data)).to.match(new RegExp(`${theirs.id}|prt_other`));
+        expect([status, said.error?.code]).to.deep.equal(answer === 'theirs' ? [200, undefined] : [ERRORS[answer].status, answer]);
+        expect(await standing(theirs.id)).to.deep.equal({ ...before, ...then });
+      });
+    }
   }
+
+  it('are not administered by a partner admin at home in a tenant of no fleet, their own home included', async () => {
+    const [{ tenant_id: home = '' } = {}] = await world.gateway.database.asOwner<{ tenant_id: string }>("select tenant_id from tenants where slug = 'first'");
+    const before = await standing(home);
+    const attempts = [['GET', ''], ['PATCH', '', { name: 'Mine' }], ['POST', '/suspend'], ['POST', '/resume']] as const;
+    for (const [method, path, body] of attempts) expect(await world.outcome(OTHER, method, `/v1/admin/tenants/${home}${path}`, body), `${method} ${path}`).to.equal('SW_TENANT_NOT_FOUND');
+    expect(await standing(home)).to.deep.equal(before);
+  });
 });

@@ -105,6 +105,9 @@ function orderFaults(log: StoredLog): readonly string[] {
 
 const COUNTERS = `
   select u.rooms, u.participants, u.federated_shadows, u.bridge_shadows, u.mirror_bytes::float8 as mirror_bytes,
+    u.sidekicks, u.storage_bytes::float8 as storage_bytes,
+    (select count(*)::int from sidekicks s where s.tenant_id = t.tenant_id and s.status in ('spawning', 'running')) as real_sidekicks,
+    (select coalesce(sum(m.bytes), 0)::float8 from media m where m.tenant_id = t.tenant_id) as real_storage_bytes,
     (select count(*)::int from rooms r where r.tenant_id = t.tenant_id and r.phase in ('hosted', 'joining', 'mirrored') and r.state <> 'closed') as real_rooms,
     (select count(*)::int from participants p where p.tenant_id = t.tenant_id and p.participant_type = 'federated') as real_shadows,
     (select count(*)::int from participants p join bridges b using (tenant_id)
@@ -122,7 +125,8 @@ const COUNTERS = `
 export async function counterFaults(store: Looked): Promise<readonly string[]> {
   const rows = await store.rows<Record<string, number>>(COUNTERS);
   return rows.flatMap((row) => {
-    const pairs = [['rooms', 'real_rooms'], ['participants', 'real_participants'], ['federated_shadows', 'real_shadows'], ['bridge_shadows', 'real_bridge_shadows'], ['mirror_bytes', 'real_mirror_bytes']] as const;
+    const pairs = [['rooms', 'real_rooms'], ['participants', 'real_participants'], ['federated_shadows', 'real_shadows'], ['bridge_shadows', 'real_bridge_shadows'], ['mirror_bytes', 'real_mirror_bytes'],
+      ['sidekicks', 'real_sidekicks'], ['storage_bytes', 'real_storage_bytes']] as const;
     const wrong = pairs.filter(([counted, real]) => row[counted] !== row[real]).map(([counted, real]) => `${store.name}: ${counted} says ${row[counted]}, there are ${row[real]}`);
     return row['miscounted'] === 0 ? wrong : [...wrong, `${store.name}: ${row['miscounted']} people's joins are miscounted`];
   });

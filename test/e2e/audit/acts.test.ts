@@ -113,6 +113,10 @@ describe('the acts of administrators', function () {
       expect(written[0]?.actor).to.include(actor);
       const isSignedIn = actor['name']?.startsWith('@') === true;
       expect(typeof written[0]?.request_id).to.equal(isSignedIn ? 'string' : 'object');
+      if (isSignedIn && read === ofTenant) {
+        const atHome = (await node.pages(`act=${act}`)).filter(({ for_tenant_id: of, request_id: request }) => of === tenant?.id && request === written[0]?.request_id);
+        expect(atHome.map(({ actor: by }) => by['name']), 'where they are at home too').to.deep.equal([actor['name']]);
+      }
       if (!isChange) return;
       await run();
       expect((await read()).filter(({ act: name, hash }) => name === act && !before.has(hash))).to.deep.equal(written);

@@ -4,6 +4,7 @@ import { LIMITS } from '../../../src/kernel/limits.js';
 import { eventually, gateways } from '../../support/gateway.js';
 import { scaikeyEvent } from '../../support/scaikey-admin.js';
 import { ScaikeyWorld } from '../../support/scaikey-node.js';
+import { byTheWallClock } from '../../support/wall-clock.js';
 
 describe('events of ScaiKey', function () {
   this.timeout(60_000);
@@ -125,7 +126,8 @@ describe('events of ScaiKey', function () {
     expect((await world.people('tnt_acme2'))[0]).to.include({ status: 'deactivated' });
   });
 
-  it('put a person out on every process within a second, stream and all, and let them in again', async () => {
+  it('put a person out on every process within a second, stream and all, and let them in again', async function () {
+    byTheWallClock(this);
     const twin = await world.twin();
     try {
       const token = await world.token('usr_anna', 'tnt_acme');
@@ -136,6 +138,7 @@ describe('events of ScaiKey', function () {
       await new Promise((resolve) => socket.once('message', resolve));
 
       await world.tell('user.deleted', 'usr_anna', 'tnt_acme');
+      const toldMs = Date.now();
       for (const url of [world.node.url, twin.url]) {
         const refused = await eventually(async () => {
           const answer = await world.as(token, 'GET', '/v1/me', undefined, url);
@@ -143,7 +146,9 @@ describe('events of ScaiKey', function () {
         });
         expect([refused.status, refused.code]).to.deep.equal([403, 'SW_AUTH_DEACTIVATED']);
       }
+      const refusedMs = Date.now();
       expect(await closed).to.include({ code: 4001, reason: 'SW_AUTH_DEACTIVATED' });
+      for (const atMs of [refusedMs, (await closed).atMs]) expect(atMs - toldMs).to.be.lessThan(1_000);
       expect(await world.node.database.asOwner('select membership from members where room_id = $1', [room])).to.deep.equal([{ membership: 'join' }]);
 
       await world.tell('user.activated', 'usr_anna', 'tnt_acme');
@@ -153,6 +158,7 @@ describe('events of ScaiKey', function () {
       });
       expect(again.data).to.include({ name: 'Hers', membership: 'join' });
     } finally {
+      await world.tell('user.activated', 'usr_anna', 'tnt_acme');
       await twin.stop();
     }
   });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { openSync } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/config.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { eventually } from '../../support/gateway.js';
 import { scaikeyEvent } from '../../support/scaikey-admin.js';
 import { ScaikeyWorld } from '../../support/scaikey-node.js';
@@ -199,13 +200,25 @@ describe('the reconciliation with ScaiKey', function () {
 describe('the duty that reconciles with ScaiKey', function () {
   this.timeout(60_000);
 
-  it('runs by itself on a node that may ask', async () => {
+  it('runs by itself on a node that may ask, and again every ten minutes', async () => {
     const world = await ScaikeyWorld.open({});
     world.scaikey.tenant('tnt_acme');
     world.scaikey.user('usr_anna', 'tnt_acme');
     // The duty begins with the tenant; the first tenant comes by an event.
     await world.tell('tenant.created', 'tnt_acme', 'tnt_acme', { slug: 'acme', status: 'ACTIVE' });
     await eventually(async () => (await world.people('tnt_acme')).length === 1);
+    const waits = async (): Promise<number> => {
+      const text = "select (extract(epoch from due_at - now()) * 1000)::integer as ms from consumers where consumer_id = 'duty:scaikey' and not leased and due_at > now()";
+      return eventually(async () => (await world.node.database.asOwner<{ ms: number }>(text))[0]?.ms);
+    };
+    expect(await waits()).to.be.within(LIMITS.scaikeySyncPeriodMs - 60_000, LIMITS.scaikeySyncPeriodMs + 60_000);
+
+    // Ten minutes later, as far as the node can tell.
+    world.scaikey.user('usr_later', 'tnt_acme');
+    await world.node.database.asOwner('update scaikey_runs set last_ok = last_ok - $1', [LIMITS.scaikeySyncPeriodMs]);
+    await world.node.database.asOwner("update consumers set due_at = now() where consumer_id = 'duty:scaikey'");
+    await eventually(async () => (await world.people('tnt_acme')).length === 2);
+    expect(await waits()).to.be.within(LIMITS.scaikeySyncPeriodMs - 60_000, LIMITS.scaikeySyncPeriodMs + 60_000);
     await world.close();
   });
 

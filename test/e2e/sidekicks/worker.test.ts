@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
-import { connect } from 'nats';
 import { Redis } from 'ioredis';
 import { taskStreamOf } from '../../../src/streams/task-wire.js';
 import { federatedPair, gateways, sharedRoom, eventually, type Gateway } from '../../support/gateway.js';
@@ -9,7 +8,7 @@ import { Person, type RoomSeen } from '../../support/people.js';
 import { ownNats, ownRedis, type OwnProcess } from '../../support/processes.js';
 import { expectRefusal } from '../../support/refusals.js';
 import type { Handed } from '../../support/sidekick-work.js';
-import { canStartOwn, describeWith, namedService, ranAgainst } from '../../support/services.js';
+import { canStartOwn, describeWithOwn, ranAgainst } from '../../support/services.js';
 import { StreamClient } from '../../support/stream-client.js';
 
 interface Spawned {
@@ -26,9 +25,9 @@ interface Seen extends Spawned {
   readonly spawned_by: string;
 }
 
-describeWith('nats', 'a sidekick and its worker on NATS', () => {
+describeWithOwn('nats', 'a sidekick and its worker on NATS', () => {
   const stream = `sw_test_${randomUUID().slice(0, 8)}`;
-  let nats: OwnProcess | undefined;
+  let nats: OwnProcess;
   let redis: OwnProcess | undefined;
   let url: string;
   let gateway: Gateway;
@@ -40,9 +39,9 @@ describeWith('nats', 'a sidekick and its worker on NATS', () => {
 
   before(async function () {
     this.timeout(60_000);
-    nats = namedService('nats') === undefined ? await ownNats() : undefined;
+    nats = await ownNats();
     redis = canStartOwn('redis') ? await ownRedis() : undefined;
-    url = namedService('nats') ?? `nats://127.0.0.1:${nats?.port}`;
+    url = `nats://127.0.0.1:${nats.port}`;
     const env = { SCAIWAVE_NATS_URL: url, SCAIWAVE_NATS_STREAM: stream, SCAIWAVE_NATS_PREFIX: stream, ...(redis === undefined ? {} : { SCAIWAVE_REDIS_URL: `redis://127.0.0.1:${redis.port}` }) };
     gateway = (await gateways(['a.example'], { env }))[0] ?? expect.fail('a gateway');
     [ann, bob, eve] = await Promise.all([Person.of(gateway, 'ann'), Person.of(gateway, 'bob'), Person.of(gateway, 'eve')]);
@@ -53,16 +52,12 @@ describeWith('nats', 'a sidekick and its worker on NATS', () => {
     worker = await NatsWorker.open(url, taskStreamOf(stream));
     expect((await worker.next())?.task.task_id).to.equal(first.task_id);
     await cancel(first);
-    ranAgainst('sidekick workers', namedService('nats') === undefined ? 'a nats-server of its own' : 'the NATS named by SCAIWAVE_TEST_NATS_URL');
+    ranAgainst('sidekick workers', 'a nats-server of its own');
   });
   after(async () => {
     await worker.close();
     await gateway.end();
-    const connection = await connect({ servers: new URL(url).host });
-    const manager = await connection.jetstreamManager();
-    for (const name of [stream, taskStreamOf(stream)]) await manager.streams.delete(name).catch(() => false);
-    await connection.close();
-    await nats?.remove();
+    await nats.remove();
     await redis?.remove();
   });
   beforeEach(async () => {
@@ -167,27 +162,27 @@ describeWith('nats', 'a sidekick and its worker on NATS', () => {
     await cancel(spawned);
   });
 
-  it('has its token under the documented key while it is at work, and goes on when Redis has lost everything', async () => {
-    if (redis === undefined) return;
-    const client = new Redis(redis.port, '127.0.0.1');
-    try {
-      const spawned = await spawn({ task: 'x', timeout_seconds: 100 });
-      const task = await taken();
-      const key = `sw:${task.tenant_id}:sidekick_token:${task.task_id}`;
-      expect(await client.get(key)).to.match(/^[0-9a-f]{64}$/);
-      expect(await client.pttl(key)).to.be.within(1, 100_000);
-      await client.flushall();
-      expect(await report(task, task.sidekick_token, { status: 'running' })).to.deep.include({ status: 200 });
-      expect(await report(task, `${task.sidekick_token.slice(0, -4)}AAAA`, { status: 'running' })).to.deep.include({ code: 'SW_SIDEKICK_TOKEN' });
-      await cancel(spawned);
-      expect(await client.get(key)).to.equal(null);
-    } finally {
-      client.disconnect();
-    }
+  describeWithOwn('redis', 'and a Redis of their own', () => {
+    it('has its token under the documented key while it is at work, and goes on when Redis has lost everything', async () => {
+      const client = new Redis(redis?.port ?? expect.fail('a Redis'), '127.0.0.1');
+      try {
+        const spawned = await spawn({ task: 'x', timeout_seconds: 100 });
+        const task = await taken();
+        const key = `sw:${task.tenant_id}:sidekick_token:${task.task_id}`;
+        expect(await client.get(key)).to.match(/^[0-9a-f]{64}$/);
+        expect(await client.pttl(key)).to.be.within(1, 100_000);
+        await client.flushall();
+        expect(await report(task, task.sidekick_token, { status: 'running' })).to.deep.include({ status: 200 });
+        expect(await report(task, `${task.sidekick_token.slice(0, -4)}AAAA`, { status: 'running' })).to.deep.include({ code: 'SW_SIDEKICK_TOKEN' });
+        await cancel(spawned);
+        expect(await client.get(key)).to.equal(null);
+      } finally {
+        client.disconnect();
+      }
+    });
   });
 
   it('is handed over as soon as NATS is back', async () => {
-    if (nats === undefined) return;
     await worker.close();
     await nats.kill();
     const spawned = await spawn();

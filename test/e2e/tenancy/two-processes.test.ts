@@ -189,6 +189,40 @@ describe('a tenant that two processes serve', function () {
       expect(deadlines, 'five minutes, where nobody asks for less').to.deep.equal([{ ms: 300_000 }, { ms: 300_000 }, { ms: 300_000 }]);
     });
 
+    it('spawns by the flag that takes the place of a limit, and shows it', async () => {
+      const { id } = await twin.ask<{ id: string }>('bob', 'POST', '/v1/rooms', { room_type: 'public', is_public: true, name: 'Flagged' });
+      await b.ask('carla', 'POST', `/v1/rooms/${id}/join`);
+      const flag = (most: number | null): Promise<unknown> => b.ask(ROOT, 'PATCH', `/v1/admin/tenants/${tenant}`, { features: { sidekick_limits: { max_concurrent: most } } });
+      const spawn = async (): Promise<string | number> => {
+        const { status, body } = await twin.call('carla', 'POST', `/v1/rooms/${id}/sidekicks`, { task: 'Find out' });
+        return body.error?.code ?? status;
+      };
+      const sidekicks = async (): Promise<{ used: number; limit: number }> => (await twin.ask<{ sidekicks: { used: number; limit: number } }>('admin', 'GET', '/v1/admin/stats')).sidekicks;
+      const { used } = await sidekicks();
+      try {
+        await flag(used);
+        expect(await spawn()).to.equal('SW_SIDEKICK_CAPACITY');
+        expect(await sidekicks()).to.deep.equal({ used, limit: used });
+        await flag(used + 1);
+        expect(await spawn()).to.be.within(200, 201);
+        expect(await sidekicks()).to.deep.equal({ used: used + 1, limit: used + 1 });
+      } finally {
+        await flag(null);
+      }
+    });
+
+    it('takes nothing away where they are lowered below what is in use: rooms are spoken in and joined, a mirror receives', async () => {
+      const { id } = await b.ask<{ id: string }>('bob', 'POST', '/v1/rooms', { room_type: 'public', is_public: true, name: 'There already' });
+      await limits({ max_rooms: 0, max_sidekicks: 0, max_storage_mb: 0 });
+      expect(await make(twin)).to.equal('SW_TENANT_CAPACITY');
+      await say(twin, 'bob', id, 'still spoken in');
+      await twin.ask('carol', 'POST', `/v1/rooms/${id}/join`);
+      await say(a, 'admin', room.home, 'to a mirror beyond the limit');
+      await received(twin, 'bob', room.away, 'to a mirror beyond the limit');
+      await say(twin, 'bob', room.away, 'from a mirror beyond the limit');
+      await received(a, 'admin', room.home, 'from a mirror beyond the limit');
+    });
+
     it('counts calls by the new ones at the other within a second', async function () {
       byTheWallClock(this);
       for (const most of [400, 300]) {
@@ -265,6 +299,17 @@ describe('a tenant that two processes serve', function () {
     });
   });
 
+  it('keeps the words that wait for a peer while it is suspended, and sends them once it is resumed', async () => {
+    await a.stop();
+    await say(b, 'bob', room.away, 'waits for the peer');
+    await suspend();
+    await a.start();
+    await pause(3_000);
+    expect(await bodies(a, 'admin', room.home)).not.to.include('waits for the peer');
+    await resume();
+    await received(a, 'admin', room.home, 'waits for the peer');
+  });
+
   it('is refused at both, whoever asks, while it is suspended, and all of it goes on after the resumption', async () => {
     await say(b, 'bob', room.away, 'before');
     await received(a, 'admin', room.home, 'before');
@@ -297,7 +342,8 @@ describe('a tenant that two processes serve', function () {
     await received(b, 'bob', room.away, 'while suspended');
     await say(twin, 'bob', room.away, 'after');
     await received(a, 'admin', room.home, 'after');
-    expect((await bodies(b, 'bob', room.away)).filter((body) => body !== undefined)).to.have.members(['before', 'while suspended', 'after']);
+    const words = ['before', 'while suspended', 'after'];
+    expect((await bodies(b, 'bob', room.away)).filter((body) => body !== undefined && words.includes(body))).to.have.members(words);
     expect(await bodies(twin, 'bob', hosted.id)).to.include.members(['from the other side', 'while suspended']);
   });
 });

@@ -5,6 +5,7 @@ import { loadConfig } from '../../../src/config/config.js';
 import { systemClock, systemTimers } from '../../../src/kernel/system-ports.js';
 import { bridgedCall, makeBridge } from '../../support/bridged-call.js';
 import { eventually, federatedPair, sharedRoom, type Gateway } from '../../support/gateway.js';
+import { tokenOf } from '../../support/http-caller.js';
 import { TestScaigrid } from '../../support/scaigrid.js';
 import { MASTER_KEY_FOR_TESTS } from '../../support/test-keys.js';
 import { MEGABYTE, putRaw, seen } from '../../support/uploads.js';
@@ -98,6 +99,23 @@ describe('what a tenant uses of what it may', function () {
       rooms: 1, participants: 2, foreign_participants_per_room: 8, storage_mb: 1, ai_tokens: 9, sidekicks: 6, sidekicks_per_user: 5, plan_steps: 7, bridge_shadows: 0, federated_shadows: 3, mirror_mb: 4,
     });
     expect((JSON.parse(await listed('--json')) as { readonly uses: Uses }[])[0]?.uses).to.deep.equal(uses);
+  });
+
+  it('is held against the tokens of the month that ScaiGrid told: no sidekick beyond them, and one as soon as there are more', async () => {
+    const [{ id: room = '' } = {}] = await a.database.asOwner<{ id: string }>("select room_id as id from rooms where room_type = 'group' and phase = 'hosted'");
+    const spawn = (): Promise<Response> => {
+      const headers = { authorization: `Bearer ${tokenOf('admin')}`, 'content-type': 'application/json' };
+      return fetch(`${a.url}/v1/rooms/${room}/sidekicks`, { method: 'POST', headers, body: JSON.stringify({ task: 'three' }) });
+    };
+    const [{ limits = {} } = {}] = await a.database.asOwner<{ limits: object }>('select limits from tenants');
+    const may = (tokens: number): Promise<unknown> => a.database.asOwner('update tenants set limits = $1', [JSON.stringify({ ...limits, max_rooms: 100, ai_tokens_monthly_limit: tokens })]);
+    await may(4_711);
+    const refused = await spawn();
+    expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).to.deep.equal([409, 'SW_AI_BUDGET_EXCEEDED']);
+    expect(Number(refused.headers.get('retry-after'))).to.be.greaterThan(0);
+    await may(4_712);
+    expect((await spawn()).status).to.be.within(200, 201);
+    await a.database.asOwner('update tenants set limits = $1', [JSON.stringify(limits)]);
   });
 
   it('is the last that ScaiGrid told, with its age and a mark, while ScaiGrid is away', async () => {
