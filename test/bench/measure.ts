@@ -56,6 +56,7 @@ export function medianRound(rounds: readonly Round[]): Round {
   };
 }
 
+const NOT_TOLD = 'not told by this system';
 const FULL_CORE = 0.85;
 const FULL_MACHINE = 0.9;
 /** Cores that somebody outside the bench may use before a figure says so. */
@@ -63,7 +64,7 @@ const QUIET = 0.3;
 
 /** What stands in the way of more, as far as the cores tell. */
 export function boundOf({ cores }: Round): string {
-  if (cores === undefined) return 'not told by this system';
+  if (cores === undefined) return NOT_TOLD;
   const { server, postgres, loadMaker, machine } = cores;
   const shares = `server ${server.toFixed(2)}, postgres ${postgres.toFixed(2)}, load maker ${loadMaker.toFixed(2)} cores`;
   if (server >= FULL_CORE) return `the server's own CPU (${shares})`;
@@ -72,6 +73,13 @@ export function boundOf({ cores }: Round): string {
   if (machine >= FULL_MACHINE * cpus().length) return `all cores of the machine together (${shares})`;
   if (loadMaker >= FULL_CORE) return `the load maker (${shares})`;
   return `waiting: commits, round trips, turns (${shares})`;
+}
+
+/** The same for what is done one at a time: `cpuUs` are of everybody on the way, and of what they do after it. */
+export function boundOfOne(tookMs: number, cpuUs: number): string {
+  if (Number.isNaN(cpuUs)) return NOT_TOLD;
+  const shares = `at most ${(cpuUs / 1_000).toFixed(1)} ms of CPU in ${tookMs.toFixed(1)} ms`;
+  return cpuUs / 1_000 >= FULL_CORE * tookMs ? `the CPU of both nodes and PostgreSQL, one after another (${shares})` : `waiting: commits, round trips, turns (${shares})`;
 }
 
 interface Reading {

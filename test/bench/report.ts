@@ -10,9 +10,9 @@ export interface Figure {
   readonly floor: number;
   /** How much of the floor is reached: 1 = the gateway costs nothing. */
   readonly ofFloor: number;
-  /** CPU of server and PostgreSQL for one, and of the floor's for one; null where it was not counted. */
-  readonly cpuUs: number | null;
-  readonly floorCpuUs: number | null;
+  /** CPU of server and PostgreSQL for one, and of the floor's for one; NaN where this system does not tell. */
+  readonly cpuUs: number;
+  readonly floorCpuUs: number;
   readonly bound: string;
   /** What the floor did, and what the figure leaves out. */
   readonly note: string;
@@ -32,8 +32,8 @@ export function table(figures: readonly Figure[]): string {
     figure.p99Ms === null ? '' : `${number(figure.p99Ms)} ms`,
     `${number(figure.floor)} ${figure.unit}`,
     `${Math.round(figure.ofFloor * 100)} %`,
-    figure.cpuUs === null ? '' : `${number(figure.cpuUs)} us`,
-    figure.floorCpuUs === null ? '' : `${number(figure.floorCpuUs)} us`,
+    Number.isNaN(figure.cpuUs) ? '' : `${number(figure.cpuUs)} us`,
+    Number.isNaN(figure.floorCpuUs) ? '' : `${number(figure.floorCpuUs)} us`,
   ]);
   const rows = [['figure', 'gateway', 'p50', 'p99', 'floor', 'of floor', 'CPU each', 'floor CPU'], ...cells];
   const widths = rows[0]?.map((_head, column) => Math.max(...rows.map((row) => (row[column] ?? '').length))) ?? [];

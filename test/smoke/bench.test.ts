@@ -34,7 +34,8 @@ describe('the bench', function () {
     for (const [index, name] of FIGURES.entries()) expect(figures[index]?.name).to.match(name);
     for (const figure of figures) {
       for (const part of ['value', 'floor', 'ofFloor', ...(figure.p50Ms === null ? [] : (['p50Ms', 'p99Ms'] as const))] as const) expect(figure[part], `${figure.name}: ${part}`).to.be.above(0);
-      expect(bench.output).to.contain(figure.name);
+      expect(bench.output).to.contain(`${figure.name}\n  bounded by  ${figure.bound}\n`);
+      expect(figure.bound, figure.name).to.match(/^(the |all |cores |waiting: |not told by )/);
     }
     ranAgainst('npm run bench', 'two processes and a floor on an embedded PostgreSQL; figures are there, no speed was asked for');
   });
