@@ -1,5 +1,14 @@
 import type { TestDatabase } from './database.js';
 
+/** How a word stands in base64url, as in the payload of a JWS, wherever in it. */
+export function inBase64url(word: string): readonly string[] {
+  return [0, 1, 2].map((offset) => {
+    const text = Buffer.from(' '.repeat(offset) + word).toString('base64url');
+    // The characters at both ends say something of the neighbours too.
+    return text.slice([0, 2, 3][offset], (offset + Buffer.byteLength(word)) % 3 === 0 ? undefined : -1);
+  });
+}
+
 /** `table.column` of every text, JSON, array and bytes column of the schema in which one of `words` stands. */
 export async function columnsHolding({ asOwner }: Pick<TestDatabase, 'asOwner'>, words: readonly string[]): Promise<readonly string[]> {
   const columns = await asOwner<{ table: string; column: string; type: string }>(
