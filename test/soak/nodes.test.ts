@@ -1,3 +1,4 @@
+import { expect } from 'chai';
 import { nodesHoldUnderLoad } from '../support/node-promises.js';
 import { ranAgainst } from '../support/services.js';
 
@@ -8,6 +9,7 @@ describe('two nodes that do everything at once, for a minute', function () {
 
   it('have no deadlock, and both have all of it', async () => {
     const done = await nodesHoldUnderLoad(MINUTE_S);
+    for (const [what, times] of Object.entries(done)) expect(times, what).to.be.greaterThan(0);
     ranAgainst('mixed load of two nodes', Object.entries(done).map(([what, times]) => `${times} times ${what}`).join(', '));
   });
 });

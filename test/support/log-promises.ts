@@ -20,16 +20,23 @@ const FAIR: ReadonlySet<string> = new Set([
   'SW_NOT_MEMBER', 'SW_ROOM_FORBIDDEN', 'SW_INVITATION_DUPLICATE', 'SW_PARTICIPANT_NOT_FOUND', 'SW_EVENT_NOT_FOUND', 'SW_ROOM_FROZEN', 'SW_EDIT_FORBIDDEN',
 ]);
 
-/** Repeats `act` until the time is over; counts how often it was done. */
+/** Repeats `act` until the time is over; counts how often it was done and not refused. */
 export async function keepOn(seconds: number, act: (turn: number) => Promise<unknown>): Promise<number> {
   const untilMs = Date.now() + seconds * 1_000;
-  let turn = 0;
-  for (; Date.now() < untilMs; turn += 1) {
-    await act(turn).catch((error: unknown) => {
-      if (!(error instanceof GatewayError) || !FAIR.has(error.code)) throw error;
-    });
+  let done = 0;
+  for (let turn = 0; Date.now() < untilMs; turn += 1) {
+    try {
+      await act(turn);
+      done += 1;
+    } catch (error) {
+      mustBeFair(error);
+    }
   }
-  return turn;
+  return done;
+}
+
+function mustBeFair(error: unknown): void {
+  if (!(error instanceof GatewayError) || !FAIR.has(error.code)) throw error;
 }
 
 export function say(process: FlowsProcess, by: Caller, room: string, body: string): Promise<unknown> {
@@ -37,7 +44,7 @@ export function say(process: FlowsProcess, by: Caller, room: string, body: strin
 }
 
 /**
- * 8 writers, 4 readers that go on from the last position they saw. Had a smaller one appeared after a larger, a reader
+ * 8 writers, one of whom comes and goes and one of whom changes the topic; 4 readers that go on from the last position they saw. Had a smaller one appeared after a larger, a reader
  * would have missed it.
  */
 export async function readersMissNothing({ database, processes: [one, two] }: Crowd, seconds: number): Promise<number> {
@@ -63,12 +70,24 @@ export async function readersMissNothing({ database, processes: [one, two] }: Cr
     return seen;
   };
   const readers = [one, two, one, two].map(read);
-  const written = await Promise.all(writers.map((writer, index) => keepOn(seconds, (turn) => say(index % 2 === 0 ? one : two, writer, rooms[turn % 3] ?? '', `${index}/${turn}`))));
+  const at = (index: number): FlowsProcess => (index % 2 === 0 ? one : two);
+  const [comings, topic] = [rooms[2] ?? '', parseRoomId(rooms[1] ?? '')];
+  const acts = writers.map((writer, index): ((turn: number) => Promise<unknown>) => {
+    if (index === 6) return (turn) => comeOrGo(at(turn), writer, parseRoomId(comings), turn);
+    if (index === 7) return (turn) => at(turn).flows.rooms.setTopic(founder, topic, `topic ${turn}`);
+    return (turn) => say(at(index), writer, rooms[turn % 3] ?? '', `${index}/${turn}`);
+  });
+  const written = await Promise.all(acts.map((act) => keepOn(seconds, act)));
   writing = false;
   const all = (await database.asOwner<{ p: number }>('select stream_position::float8 as p from entries where stream_position > $1 order by 1', [start])).map((row) => row.p);
   for (const seen of await Promise.all(readers)) expect(seen).to.deep.equal(all);
   expect(all).to.have.length(written.reduce((sum, count) => sum + count, 0));
+  expect(Math.min(...written), 'every writer has written').to.be.greaterThan(0);
   return all.length;
+}
+
+function comeOrGo({ flows }: FlowsProcess, who: Caller, room: RoomId, turn: number): Promise<unknown> {
+  return turn % 2 === 0 ? flows.members.leave(who, room, null) : flows.members.join(who, room);
 }
 
 /** Every room's numbers have no hole, and its chain is the one that `src/protocol/chain.ts` makes of them. */
@@ -85,7 +104,7 @@ export async function chainsHold({ database }: Pick<Crowd, 'database'>): Promise
   }
 }
 
-/** Everything at once that takes locks in its own order. Throws what is no fair refusal. */
+/** Everything at once that takes locks in its own order; every act is done, also where most are refused. Throws what is no fair refusal. */
 export async function mixedLoad({ processes }: Crowd, seconds: number): Promise<void> {
   const [one] = processes;
   if (one === undefined) throw new Error('a process');
@@ -100,15 +119,16 @@ export async function mixedLoad({ processes }: Crowd, seconds: number): Promise<
     (turn) => at(turn).flows.members.join(other(turn), room(turn)),
     (turn) => at(turn + 1).flows.members.join(other(turn + 3), room(turn + 1)),
     (turn) => at(turn).flows.members.leave(other(turn), room(turn), null),
-    (turn) => at(turn).flows.members.kick(founder, room(turn), { participantId: other(turn).participantId }, null),
+    (turn) => cameAnd(at(turn), other(turn), room(turn), () => at(turn + 1).flows.members.kick(founder, room(turn), { participantId: other(turn).participantId }, null)),
     (turn) => at(turn).flows.rooms.setTopic(founder, room(turn), `topic ${turn}`),
     (turn) => openedAndClosed(at(turn), at(turn + 1), other(turn)),
     (turn) => at(turn).flows.rooms.openDm(other(turn), other(turn + 1).participantId),
     (turn) => saidAndJudged(at(turn), at(turn + 1), founder, room(turn), turn),
-    (turn) => say(at(turn), other(turn), room(turn), `word ${turn}`),
+    (turn) => cameAnd(at(turn), other(turn), room(turn), () => say(at(turn), other(turn), room(turn), `word ${turn}`)),
     (turn) => say(at(turn + 1), founder, room(turn), `word ${turn}`),
   ];
-  await Promise.all(acts.map((act) => keepOn(seconds, act)));
+  const done = await Promise.all(acts.map((act) => keepOn(seconds, act)));
+  expect(Math.min(...done), done.join()).to.be.greaterThan(0);
 }
 
 /** Closed again, so that a minute of it stays within `max_rooms`. */
@@ -116,14 +136,17 @@ async function openedAndClosed(one: FlowsProcess, two: FlowsProcess, by: Caller)
   await two.flows.rooms.close(by, parseRoomId(await one.group(by)));
 }
 
+/** Others may put them out again before `then`. */
+async function cameAnd({ flows }: FlowsProcess, who: Caller, room: RoomId, then: () => Promise<unknown>): Promise<void> {
+  await flows.members.join(who, room).catch(mustBeFair);
+  await then();
+}
+
 async function saidAndJudged(one: FlowsProcess, two: FlowsProcess, by: Caller, room: RoomId, turn: number): Promise<void> {
   const said = await one.flows.messages.send(by, room, { content: { body: `to be judged ${turn}` }, eventUuid: null, asParticipantId: null });
   const id = said.id as Parameters<FlowsProcess['flows']['messages']['react']>[2];
-  await Promise.all([
-    two.flows.messages.react(by, room, id, '+'),
-    one.flows.messages.edit(by, room, id, { body: `edited ${turn}` }),
-    two.flows.messages.redact(by, room, id, null),
-  ]);
+  await Promise.all([two.flows.messages.react(by, room, id, '+'), one.flows.messages.edit(by, room, id, { body: `edited ${turn}` })]);
+  await Promise.all([two.flows.messages.redact(by, room, id, null), one.flows.messages.edit(by, room, id, { body: 'too late, perhaps' }).catch(mustBeFair)]);
 }
 
 /** Counted by PostgreSQL, which reports a little late. */

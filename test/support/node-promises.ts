@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { bridgedCall, makeBridge, type MadeBridge } from './bridged-call.js';
+import type { TestDatabase } from './database.js';
 import { eventually, federatedPair, sharedRoom, type Gateway } from './gateway.js';
 import { counterFaults, faultsOf, isHealed, readLog } from './log-check.js';
 import { deadlocks } from './log-promises.js';
@@ -29,6 +30,7 @@ export async function nodesHoldUnderLoad(seconds: number): Promise<Readonly<Reco
     for (const node of [a, b]) await raiseRates((sql) => node.database.asOwner(sql));
     const room = await sharedRoom(a, b);
     const acts = Object.entries(actsOf(a, b, room, await makeBridge(a, room.home, receiver.url)));
+    const positions = followed(b.database);
     const untilMs = Date.now() + seconds * 1_000;
     const done = Object.fromEntries(await Promise.all(acts.map(async ([what, act]) => [what, await keepOn(untilMs, act)] as const)));
 
@@ -40,6 +42,8 @@ export async function nodesHoldUnderLoad(seconds: number): Promise<Readonly<Reco
       return isHealed(...both) && both;
     }, 60_000);
     expect([...faultsOf(...logs, [], new Set()), ...(await counterFaults(home)), ...(await counterFaults(mirror))]).to.deep.equal([]);
+    const placed = await b.database.asOwner<{ p: number }>('select stream_position::float8 as p from entries order by 1');
+    expect(await positions.end()).to.include.members(placed.map(({ p }) => p));
     for (const { database } of [a, b]) expect(await deadlocks(database)).to.equal(0);
     expect(receiver.posts).not.to.deep.equal([]);
     return done;
@@ -47,6 +51,25 @@ export async function nodesHoldUnderLoad(seconds: number): Promise<Readonly<Reco
     await Promise.all([a.end(), b.end()]);
     await receiver.stop();
   }
+}
+
+/** A reader who goes on from the last position seen: what appears before it later is never seen. */
+function followed({ asOwner }: TestDatabase): { end(): Promise<readonly number[]> } {
+  const seen: number[] = [];
+  let ending = false;
+  const over = (async () => {
+    for (let rows = [0]; rows.length > 0 || !ending; await pause(5)) {
+      rows = (await asOwner<{ p: number }>('select stream_position::float8 as p from entries where stream_position > $1 order by 1 limit 500', [seen.at(-1) ?? 0])).map(({ p }) => p);
+      seen.push(...rows);
+    }
+  })();
+  return {
+    async end() {
+      ending = true;
+      await over;
+      return seen;
+    },
+  };
 }
 
 type Act = (turn: number) => Promise<unknown>;
