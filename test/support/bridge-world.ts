@@ -20,6 +20,7 @@ import { PlaceEvent } from '../../src/flows/place-event.js';
 import { FoundRoom, type Founding } from '../../src/flows/rooms/found-room.js';
 import type { Caller } from '../../src/kernel/caller.js';
 import { fqidOf, parseServerName, parseBridgeId, parseLocalId, parseParticipantId, type BridgeId, type RoomId } from '../../src/kernel/ids.js';
+import type { Log } from '../../src/kernel/ports.js';
 import { localWake, systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import type { TenantContext } from '../../src/kernel/tenant-context.js';
 import { BridgeLane } from '../../src/lanes/bridge-lane.js';
@@ -73,6 +74,7 @@ export class BridgeWorld {
   constructor(
     database: Pick<TestDatabase, 'database'>,
     readonly clock: TestClock,
+    log: Log = silentLog,
   ) {
     const store = new Store(database.database);
     const randomness = systemRandomness;
@@ -94,7 +96,7 @@ export class BridgeWorld {
     this.directory = new BridgeDirectory(store, tenants, safe, clock);
     const uses = new SecretUses(store, clock, systemTimers, silentLog);
     const post = new BridgePost(this.#egress, clock, silentMeter);
-    const parts = { ...core, store, safe, directory: this.directory, uses, post, clock, randomness, log: silentLog, meter: silentMeter, transports: new Transports(contract) };
+    const parts = { ...core, store, safe, directory: this.directory, uses, post, clock, randomness, log, meter: silentMeter, transports: new Transports(contract) };
     const closeBridge = new CloseBridge(parts);
     this.store = store;
     this.admin = new BridgesAdmin({ ...parts, openBridge: new OpenBridge(parts), closeBridge, wake, publicUrl: () => 'https://node.example' });

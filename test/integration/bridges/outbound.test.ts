@@ -3,10 +3,12 @@ import { Webhook } from 'standardwebhooks';
 import type { NewBridgeView } from '../../../src/flows/api/bridges-admin.js';
 import type { Caller } from '../../../src/kernel/caller.js';
 import { parseDeliveryId, parseEventId, type RoomId } from '../../../src/kernel/ids.js';
+import { LIMITS } from '../../../src/kernel/limits.js';
 import { verifyBridgeSignature } from '../../../src/protocol/bridge-signature.js';
 import { BridgeWorld, nativeMessage } from '../../support/bridge-world.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
 import { outcome } from '../../support/fixtures.js';
+import { silentLog } from '../../support/silent-ports.js';
 import { TestClock } from '../../support/test-clock.js';
 import { WebhookReceiver } from '../../support/webhook-receiver.js';
 
@@ -21,6 +23,8 @@ describe('What a bridge tells the other side', function () {
   let alice: Caller;
   let room: RoomId;
   let bridge: NewBridgeView;
+  /** What an operator is warned of, and when. */
+  let warnings: { readonly text: string; readonly atMs: number }[];
 
   before(async () => {
     database = await freshDatabase();
@@ -29,7 +33,8 @@ describe('What a bridge tells the other side', function () {
 
   beforeEach(async () => {
     clock = new TestClock(Date.now());
-    world = new BridgeWorld(database, clock);
+    warnings = [];
+    world = new BridgeWorld(database, clock, { ...silentLog, warn: (_fields, text) => void warnings.push({ text, atMs: clock.nowMs() }) });
     receiver = new WebhookReceiver();
     await receiver.start();
     alice = await world.person(await world.tenant(), 'alice');
@@ -237,7 +242,32 @@ describe('What a bridge tells the other side', function () {
     expect(receiver.bodies).to.deep.equal(['after']);
   });
 
-  it('pauses by itself after five days of failure', async () => {
+  it('is left alone for a while after ten posts that failed in five minutes', async () => {
+    receiver.answer = () => ({ status: 404, body: '{"error":{"code":"SW_EVENT_NOT_FOUND","message":"No such event."}}' });
+    for (let n = 0; n < LIMITS.breakerTriesMin; n += 1) await world.say(alice, room, `n${n}`);
+    await turn();
+    const parked = (await world.admin.deliveries(alice, world.idOf(bridge), { state: 'parked', limit: 50, offset: 0 })).items;
+    receiver.answer = () => ({ status: 500 });
+    clock.advance(LIMITS.breakerWindowMs);
+    for (const { id } of parked) await world.admin.replay(alice, world.idOf(bridge), parseDeliveryId(id));
+    await turn();
+    const failed = receiver.posts.length;
+    expect(failed).to.equal(2 * LIMITS.breakerTriesMin);
+
+    receiver.answer = () => ({ status: 200 });
+    await world.say(alice, room, 'in good health again');
+    for (const ms of [0, LIMITS.breakerOpenMs - 1]) {
+      clock.advance(ms);
+      await turn();
+      expect(receiver.posts).to.have.length(failed);
+    }
+    clock.advance(1);
+    await turn();
+    expect(receiver.bodies.slice(failed)).to.include('in good health again');
+  });
+
+  it('pauses by itself after five days of failure, and says so from the third day on', async () => {
+    const begunMs = clock.nowMs();
     receiver.answer = () => ({ status: 500 });
     await world.say(alice, room, 'one');
     for (let hours = 0; hours <= 140 && (await view()).state === 'active'; hours += 10) {
@@ -246,6 +276,10 @@ describe('What a bridge tells the other side', function () {
       clock.advance(10 * HOUR_MS);
     }
     expect((await view()).paused_reason).to.equal('failing: http_500');
+    const told = warnings.filter(({ text }) => text === 'a bridge has failed for days and will be paused').map(({ atMs }) => atMs - begunMs);
+    expect(told.length).to.be.greaterThan(1);
+    expect(Math.min(...told)).to.be.within(LIMITS.bridgeFailingWarnMs, LIMITS.bridgeFailingWarnMs + 10 * HOUR_MS);
+    expect(warnings.at(-1)?.text).to.equal('a bridge was paused');
   });
 
   it('takes a page for an answer and keeps its beginning', async () => {
