@@ -88,6 +88,17 @@ describe('hostile input, on every route of a node', function () {
     expect(await wrongAnswers(sent, isRefusal)).to.deep.equal([]);
   });
 
+  it('is refused as a body without filling the memory', async () => {
+    const sent = Object.entries(BODIES).map(([what, body]): Sent => [what, bytesOf('POST', '/v1/rooms', body)]);
+    const doubled: Sent = ['a length twice', bytesOf('POST', '/v1/rooms', '{}').replace('Content-Length: 2', 'Content-Length: 2\r\nContent-Length: 2')];
+    const all = Array.from({ length: ABREAST }, () => [...sent, doubled]).flat();
+    const round = async (): Promise<void> => void expect(await wrongAnswers(all, isRefusal)).to.deep.equal([]);
+    for (let turn = 0; turn < 5; turn += 1) await round();
+    const before = process.memoryUsage.rss();
+    for (let turn = 0; turn < 30; turn += 1) await round();
+    expect((process.memoryUsage.rss() - before) / 1_000_000, 'MB more').to.be.below(50);
+  });
+
   it('is refused as a target', async () => {
     const sent = routes.flatMap((route): readonly Sent[] => [
       [named(route, 'an absolute target'), bytesOf(route.method, `http://a.example${pathOf(route)}`)],
