@@ -26,11 +26,15 @@ export function tokenOf(who: string): string {
 }
 
 /** One request with a made-up token. Throws {@link NoAnswer}; every status is an answer. */
-export async function callNode(url: string, who: string, method: string, path: string, body?: unknown, waitMs = 60_000): Promise<Answer> {
+export function callNode(url: string, who: string, method: string, path: string, body?: unknown, waitMs?: number): Promise<Answer> {
   const headers = { authorization: `Bearer ${tokenOf(who)}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-  const signal = AbortSignal.timeout(waitMs);
+  return exchange(url + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }, waitMs);
+}
+
+/** One request as it is. Throws {@link NoAnswer}; every status is an answer. */
+export async function exchange(url: string, request: RequestInit, waitMs = 60_000): Promise<Answer> {
   try {
-    const response = await fetch(url + path, { method, headers, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+    const response = await fetch(url, { ...request, signal: AbortSignal.timeout(waitMs) });
     const text = await response.text();
     return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Answer['body']) };
   } catch (error) {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { relay, type MadeBridge } from './bridged-call.js';
 import type { Answer } from './http-caller.js';
 import { NoAnswer } from './http-caller.js';
 
@@ -86,10 +87,38 @@ export class Writer {
 
   async #try(mark: string, path: string, body: unknown, repeated?: 'repeated'): Promise<Answer | undefined> {
     const once = repeated === undefined ? mark : undefined;
-    const answer = await attempt(this.node, this.part.who, path, body, this.troubles, once);
+    const answer = await attempt(() => this.node.call(this.part.who, 'POST', path, body, WAIT_MS), this.troubles, once);
     if (answer === undefined) return undefined;
     this.acknowledged.push({ mark });
     return answer;
+  }
+}
+
+/** Another system that relays without a pause: each message under one id, again and again until it is taken. */
+export class Relayer {
+  readonly acknowledged: Acknowledged[] = [];
+  readonly troubles: Trouble[] = [];
+  readonly messages = new Set<string>();
+  #stopped = false;
+
+  constructor(
+    private readonly crowd: string,
+    private readonly bridge: MadeBridge,
+  ) {}
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Until {@link stop}; ends with the last message taken. */
+  async run(): Promise<void> {
+    for (let n = 1; !this.#stopped; n += 1) {
+      const mark = `wrelay${this.crowd} #${n}`;
+      this.messages.add(mark);
+      let answer: Answer | undefined;
+      while (answer === undefined) answer = await attempt(() => relay(this.bridge, mark, mark, WAIT_MS), this.troubles);
+      this.acknowledged.push({ mark });
+    }
   }
 }
 
@@ -126,17 +155,17 @@ export class Wanderer {
     this.#n += 1;
     const mark = `w${this.#local}${this.part.crowd} #${this.#n}`;
     const given = marked ? { ...body, reason: mark } : body;
-    const answer = await attempt(this.node, who, `/v1/rooms/${this.part.room}/${act}`, given, this.troubles, marked ? mark : undefined);
+    const answer = await attempt(() => this.node.call(who, 'POST', `/v1/rooms/${this.part.room}/${act}`, given, WAIT_MS), this.troubles, marked ? mark : undefined);
     if (answer !== undefined && marked) this.acknowledged.push({ mark });
   }
 }
 
 /** A 2xx, or undefined; what else came is noted, and followed by a pause. */
-async function attempt(node: Spoken, who: string, path: string, body: unknown, troubles: Trouble[], mark?: string): Promise<Answer | undefined> {
+async function attempt(ask: () => Promise<Answer>, troubles: Trouble[], mark?: string): Promise<Answer | undefined> {
   const begunMs = Date.now();
   const noted = (what: string): void => void troubles.push({ what, afterMs: Date.now() - begunMs, mark });
   try {
-    const answer = await node.call(who, 'POST', path, body, WAIT_MS);
+    const answer = await ask();
     if (answer.status < 300) return answer;
     noted(`${answer.status} ${answer.body.error?.code}`);
   } catch (error) {

@@ -1,7 +1,8 @@
 import { embeddedStorage, ownServices, serviceStorage, type OwnServices } from './node-storage.js';
 import { eventually, sharedRoom } from './gateway.js';
 import { processPair, type GatewayProcess } from './gateway-process.js';
-import { Wanderer, Writer, type Acknowledged, type Trouble } from './load.js';
+import { Relayer, Wanderer, Writer, type Acknowledged, type Trouble } from './load.js';
+import type { MadeBridge } from './bridged-call.js';
 import { raiseRates } from './raised-rates.js';
 import { counterFaults, faultsOf, isHealed, readLog } from './log-check.js';
 import { areLent, BESIDE, isRealStack } from './services.js';
@@ -12,7 +13,7 @@ const FAULTS_SHOWN = 20;
 const EXPECTED_TROUBLE = /^(never accepted|cut: |503 SW_(UNAVAILABLE|OVERLOADED))/;
 
 /**
- * Two node processes, one room of `a.example` with people of both, and people who never stop talking. Whatever is done
+ * Two node processes, one room of `a.example` with people of both and a bridge, and people who never stop talking. Whatever is done
  * to the nodes meanwhile, `check` tells afterwards whether every promise was kept.
  */
 export class Siege {
@@ -27,6 +28,7 @@ export class Siege {
     readonly a: GatewayProcess,
     readonly b: GatewayProcess,
     readonly room: { readonly home: string; readonly away: string },
+    private readonly bridge: MadeBridge,
     readonly services: OwnServices | undefined,
   ) {}
 
@@ -45,10 +47,12 @@ export class Siege {
     await a.ask('carol', 'GET', '/v1/me');
     // These people never stop talking; what is tried is not how many calls they may make.
     for (const node of [a, b]) await raiseRates((sql) => node.rows(sql));
-    return new Siege(a, b, await sharedRoom(a, b), services);
+    const room = await sharedRoom(a, b);
+    const bridge = await a.ask<MadeBridge>('admin', 'POST', '/v1/admin/bridges', { transport: 'custom', direction: 'in', room_id: room.home, name: 'Other side' });
+    return new Siege(a, b, room, bridge, services);
   }
 
-  /** People begin to talk on both sides, and somebody to come and go. */
+  /** People begin to talk on both sides, another system to relay, and somebody to come and go. */
   begin(): Crowd {
     this.#crowds += 1;
     // A new crowd numbers its words anew, so it speaks under marks of its own.
@@ -59,7 +63,8 @@ export class Siege {
       new Writer({ who: 'bob', crowd: `${crowd}b`, room: this.room.away }, this.b),
     ];
     const wanderer = new Wanderer({ fqid: '@carol:a.example', host: 'admin', crowd, room: this.room.home }, this.a);
-    const everybody = [...writers, wanderer];
+    const relayer = new Relayer(crowd, this.bridge);
+    const everybody = [...writers, relayer, wanderer];
     const talks = everybody.map((one) => one.run());
     return {
       writers,
@@ -68,7 +73,7 @@ export class Siege {
         await Promise.all(talks);
         this.acknowledged.push(...wanderer.acknowledged);
         this.refused.push(...marksRefused(wanderer.troubles));
-        this.#record(writers);
+        this.#record([...writers, relayer]);
       },
     };
   }
@@ -105,7 +110,7 @@ export class Siege {
     return this.refused.filter((mark) => there.has(mark));
   }
 
-  #record(writers: readonly Writer[]): void {
+  #record(writers: readonly (Writer | Relayer)[]): void {
     for (const writer of writers) {
       this.acknowledged.push(...writer.acknowledged);
       this.troubles.push(...writer.troubles);
