@@ -36,13 +36,13 @@ export const PLANS: Readonly<Record<string, Plan>> = {
   kill: {
     about: 'embedded parts, killed 50 times, their services lost 50 times each, and away for long',
     groups: [['kill', 'away']],
-    env: { SCAIWAVE_TEST_STACK: 'embedded', SCAIWAVE_TEST_KILLS: '50', SCAIWAVE_TEST_LOSSES: '50' },
+    env: { SCAIWAVE_TEST_STACK: 'embedded', SCAIWAVE_TEST_KILLS: '50', SCAIWAVE_TEST_LOSSES: '50', SCAIWAVE_TEST_REQUIRE: 'redis,nats' },
     minutesMax: 90,
   },
   'kill-real': {
     about: 'PostgreSQL, Redis and NATS, with nodes that are killed 50 times',
     groups: [['kill']],
-    env: { SCAIWAVE_TEST_STACK: 'real', SCAIWAVE_TEST_KILLS: '50' },
+    env: { SCAIWAVE_TEST_STACK: 'real', SCAIWAVE_TEST_KILLS: '50', SCAIWAVE_TEST_REQUIRE: 'postgres,redis,nats' },
     minutesMax: 40,
   },
   soak: { about: 'hours in minutes', groups: [['soak']], env: {}, minutesMax: 60 },
