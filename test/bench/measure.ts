@@ -75,10 +75,10 @@ export function boundOf({ cores }: Round): string {
   return `waiting: commits, round trips, turns (${shares})`;
 }
 
-/** The same for what is done one at a time: `cpuUs` are of everybody on the way, and of what they do after it. */
+/** The same for what is done one at a time; `cpuUs` are of everybody on the way, what they do after it included. */
 export function boundOfOne(tookMs: number, cpuUs: number): string {
   if (Number.isNaN(cpuUs)) return NOT_TOLD;
-  const shares = `at most ${(cpuUs / 1_000).toFixed(1)} ms of CPU in ${tookMs.toFixed(1)} ms`;
+  const shares = `${(cpuUs / 1_000).toFixed(1)} ms of CPU for each, what comes after included; ${tookMs.toFixed(1)} ms until it is there`;
   return cpuUs / 1_000 >= FULL_CORE * tookMs ? `the CPU of both nodes and PostgreSQL, one after another (${shares})` : `waiting: commits, round trips, turns (${shares})`;
 }
 
