@@ -224,8 +224,9 @@ const VOICE_TYPES: ReadonlySet<string> = new Set([EVENT_TYPES.member, EVENT_TYPE
 const voice: Rule = (act) => {
   const { type, content } = act.event;
   if (!VOICE_TYPES.has(type)) return 'SW_ROOM_FORBIDDEN';
-  const invites = type === EVENT_TYPES.member && content['membership'] === 'invite';
-  return frozen(act) ?? (invites ? uninvitable(act) : undefined);
+  const membership = type === EVENT_TYPES.member ? content['membership'] : undefined;
+  if (type === EVENT_TYPES.member && membership !== 'invite' && membership !== 'leave') return 'SW_ROOM_FORBIDDEN';
+  return frozen(act) ?? (membership === 'invite' ? uninvitable(act) : undefined);
 };
 
 /** The person an event is about, where its type has one. */

@@ -17,6 +17,8 @@ const ELSEWHERE = parseFqid('@nina:n.example');
 const OPEN: RoomStanding = { home: HOME, creator: parseFqid('@carol:a.example'), type: 'group', state: 'open', federated: true, isPublic: false };
 const UNKNOWN_TYPE = 'org.example.poll';
 
+const EVERY_OTHER_TYPE = [...Object.values(EVENT_TYPES), 'any other type'].filter((type) => type !== EVENT_TYPES.member);
+
 type Row = Readonly<Record<string, string>>;
 /** What a phrase of the tables stands for: the parts of an act that it decides. */
 type Facts = (author: Fqid, power: number) => Partial<Omit<Act, 'event' | 'sender'>> & { readonly content?: JsonObject; readonly sender?: Fqid };
@@ -42,6 +44,10 @@ const IS_TYPE = new Set<string>(Object.values(EVENT_TYPES));
 function typeOf(name: string | undefined): string {
   if (name === 'any other type') return UNKNOWN_TYPE;
   return name !== undefined && IS_TYPE.has(name) ? name : expect.fail(`no type ${name}`);
+}
+
+function membershipOf(word: string | undefined): string {
+  return word === 'anything else' ? 'emperor' : (word ?? '');
 }
 
 function related(change: Partial<RelatedEvent>): Facts {
@@ -83,6 +89,10 @@ const ABOUT: Readonly<Record<string, Facts>> = {
   'an own state entry': related({ type: EVENT_TYPES.topic }),
   'an own event of an unknown type': related({ type: UNKNOWN_TYPE }),
   "another's message": related({ sender: OTHER }),
+  "another's edit": related({ type: EVENT_TYPES.edit, sender: OTHER }),
+  "another's reaction": related({ type: EVENT_TYPES.reaction, sender: OTHER }),
+  "another's event of an unknown type": related({ type: UNKNOWN_TYPE, sender: OTHER }),
+  "another's state entry": related({ type: EVENT_TYPES.topic, sender: OTHER }),
   'nothing that is here': () => ({ related: undefined }),
   'oneself, to the same': own((has) => has),
   'oneself, to 0': own(() => 0),
@@ -105,6 +115,8 @@ const ABOUT: Readonly<Record<string, Facts>> = {
   'a member at 50': person(OTHER, { membership: 'join', power: 50 }),
   'a member at 100': person(OTHER, { membership: 'join', power: 100 }),
   'a banned person': person(OTHER, { membership: 'ban' }),
+  'a banned person who kept 50': person(OTHER, { membership: 'ban', power: 50 }),
+  'an invited person who kept 50': person(OTHER, { membership: 'invite', power: 50, invitedBy: ELSEWHERE }),
   oneself: (author, has) => ({ content: { target: author }, target: { membership: 'join', power: has } }),
 };
 
@@ -144,7 +156,7 @@ describe('authority', () => {
   }
 
   for (const row of memberships) {
-    const membership = row['membership'] === 'anything else' ? 'emperor' : (row['membership'] ?? '');
+    const membership = membershipOf(row['membership']);
     it(`is as the page says: ${row['membership']} of ${row['about']}`, () => walk(row, EVENT_TYPES.member, { membership }));
   }
 
@@ -208,20 +220,35 @@ describe('authority', () => {
   }
 
   it('has a row for every type and membership of frozen rooms', () => {
-    const plain = [...Object.values(EVENT_TYPES), 'any other type'].filter((type) => type !== EVENT_TYPES.member);
     const moves = ['leave', 'invite', 'join', 'ban', 'knock'].map((membership) => `${EVENT_TYPES.member}, ${membership}`);
-    expect(frozen.map((row) => row['type'])).to.have.members([...plain, ...moves]);
+    expect(frozen.map((row) => row['type'])).to.have.members([...EVERY_OTHER_TYPE, ...moves]);
   });
 
   const voice = tableUnder('The voice of a room');
   it('gives the voice of a room what the page gives it, and nothing to the voice of another', () => {
-    expect(voice.map((row) => row['type'])).to.have.members([...Object.values(EVENT_TYPES), 'any other type']);
+    const moves = ['invite', 'leave', 'join', 'ban', 'knock', 'anything else'].map((word) => `${EVENT_TYPES.member}, ${word}`);
+    expect(voice.map((row) => row['type'])).to.have.members([...EVERY_OTHER_TYPE, ...moves]);
     for (const row of voice) {
-      const given = (sender: Fqid) => act(typeOf(row['type']), sender, { membership: undefined, power: 0 }, {}, { target: OTHER, membership: 'leave' });
+      const given = (sender: Fqid) => said(row, sender, {});
       expect(judge(given(voiceOf(HOME))), row['type']).to.equal(codeOf(row['voice']));
       expect(judge(given(voiceOf(parseServerName('b.example')))), `${row['type']} by another voice`).not.to.equal(undefined);
     }
   });
+
+  it('lets the voice do in archived and closed rooms what the page leaves to everybody', () => {
+    for (const row of voice.filter((one) => codeOf(one['voice']) === undefined)) {
+      for (const state of ['archived', 'closed'] as const) {
+        const cell = frozen.find(({ type }) => type === row['type'])?.[state];
+        expect(judge(said(row, voiceOf(HOME), { room: { ...OPEN, state } })), `${row['type']}, ${state}`).to.equal(cell === 'judged' ? undefined : codeOf(cell));
+      }
+    }
+  });
+
+  /** What a row of these tables speaks of, by somebody who is no member. */
+  function said({ type }: Row, sender: Fqid, facts: ReturnType<Facts>): Act {
+    const [name, word] = (type ?? '').split(', ');
+    return act(typeOf(name), sender, { membership: undefined, power: 0 }, facts, { target: OTHER, membership: membershipOf(word) });
+  }
 
   for (const row of memberships.filter(({ membership }) => membership === 'invite')) {
     it(`judges an invitation by the voice like that of a member at 100: ${row['about']}`, () => {
