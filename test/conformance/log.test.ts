@@ -37,6 +37,7 @@ interface RunCase extends Vector {
 interface StartCase extends Vector {
   readonly start: string;
   readonly state: readonly string[];
+  readonly key?: string;
   readonly state_sha256?: string;
   readonly keys_at?: readonly number[];
   readonly expect: string;
@@ -46,14 +47,16 @@ const casesOf = <T>(name: string): T[] => fixture<{ cases: T[] }>(name).cases;
 const verbOf = (vector: { expect: string }): string => (vector.expect === 'ok' ? 'accepts' : 'refuses');
 const holds = (jws: ReadJws, key: string): Promise<boolean> => verifyJws(jws, admitPublicKey(testKey(key).publicKey));
 
+/** What reading gives; of what reads well and has a key in its vector, whether that key signed it. */
+async function verdict({ key }: { readonly key?: string }, read: () => { readonly jws: ReadJws }): Promise<string> {
+  const form = await outcome(read);
+  return form === 'ok' && key !== undefined && !(await holds(read().jws, key)) ? 'unverified' : form;
+}
+
 describe('JWS form (fixtures/jws.json)', () => {
   for (const vector of casesOf<JwsCase>('jws')) {
     it(`${verbOf(vector)} ${vector.why}`, async () => {
-      if (vector.key === undefined) {
-        expect(await outcome(() => readJws(vector.jws, vector.typ))).to.equal(vector.expect);
-      } else {
-        expect(await holds(readJws(vector.jws, vector.typ), vector.key)).to.equal(vector.expect === 'ok');
-      }
+      expect(await verdict(vector, () => ({ jws: readJws(vector.jws, vector.typ) }))).to.equal(vector.expect);
     });
   }
 });
@@ -98,8 +101,7 @@ describe('runs (fixtures/run.json)', () => {
 describe('heads (fixtures/head.json)', () => {
   for (const vector of casesOf<JwsCase>('head')) {
     it(`${verbOf(vector)} ${vector.why}`, async () => {
-      expect(await outcome(() => readHead(contract, vector.jws))).to.equal(vector.expect);
-      if (vector.key !== undefined) expect(await holds(readHead(contract, vector.jws).jws, vector.key)).to.equal(true);
+      expect(await verdict(vector, () => readHead(contract, vector.jws))).to.equal(vector.expect);
     });
   }
 });
@@ -107,8 +109,7 @@ describe('heads (fixtures/head.json)', () => {
 describe('receipts (fixtures/receipt.json)', () => {
   for (const vector of casesOf<JwsCase>('receipt')) {
     it(`${verbOf(vector)} ${vector.why}`, async () => {
-      expect(await outcome(() => readReceipt(contract, vector.jws))).to.equal(vector.expect);
-      if (vector.key !== undefined) expect(await holds(readReceipt(contract, vector.jws).jws, vector.key)).to.equal(true);
+      expect(await verdict(vector, () => readReceipt(contract, vector.jws))).to.equal(vector.expect);
     });
   }
 });
@@ -116,12 +117,11 @@ describe('receipts (fixtures/receipt.json)', () => {
 describe('starts (fixtures/start.json)', () => {
   for (const vector of casesOf<StartCase>('start')) {
     it(`${verbOf(vector)} ${vector.why}`, async () => {
-      expect(await outcome(() => readStart(contract, vector.start, vector.state))).to.equal(vector.expect);
+      expect(await verdict(vector, () => readStart(contract, vector.start, vector.state))).to.equal(vector.expect);
       if (vector.expect !== 'ok') return;
       const start = readStart(contract, vector.start, vector.state);
       expect(stateDigest(start.room, vector.state)).to.equal(vector.state_sha256);
       expect(start.state.map((read) => keyTimeMs(start, read))).to.deep.equal(vector.keys_at);
-      expect(await holds(start.jws, 'home')).to.equal(true);
     });
   }
 });
