@@ -225,7 +225,7 @@ describe('a run that m.example pushes to a.example', function () {
     expect(await rowCounts(a)).to.deep.equal(before);
   });
 
-  it('with a start whose state is not what was signed is refused', async () => {
+  it('with a start that is not signed, or whose state is not what was signed, is refused', async () => {
     const home = new HostileHome(mallory).found();
     const invited = home.add(mallory.membership(home.log, 'invite', { sender: MALLORY, target: alice.fqid }));
     await send(home.news(invited));
@@ -235,6 +235,9 @@ describe('a run that m.example pushes to a.example', function () {
     await refusedAs('SW_FED_START_INVALID', { ...start, state: start.state.slice(1) }, 'an event left out');
     await refusedAs('SW_FED_START_INVALID', { ...start, state: [...start.state].reverse() }, 'another order');
     await refusedAs('SW_FED_START_INVALID', { ...start, state: [...start.state, ...start.state] }, 'repeated');
+    const [header, payload] = start.start.split('.');
+    const [, , signature] = home.start(invited - 2).start.split('.');
+    await refusedAs('SW_FED_START_INVALID', { ...start, start: [header, payload, signature].join('.') }, 'the signature of another start');
     await refusedAs('SW_FED_KEY_UNKNOWN', home.start(invited - 1, new FakePeer('m.example', () => Date.now()).current), 'a key that is not shown');
     expect(await send(start)).to.deep.equal({ status: 'accepted' });
   });
