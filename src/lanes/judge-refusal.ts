@@ -1,3 +1,5 @@
+import { ERRORS, type ErrorCode } from '../kernel/errors.js';
+
 /** Codes that speak of what was sent: another try changes nothing, a smaller one may. */
 const ABOUT_CONTENT: ReadonlySet<string> = new Set([
   'SW_BAD_REQUEST',
@@ -31,4 +33,10 @@ export function codeOfStatus(status: number, code: string | undefined): string {
   if (status === 413) return 'SW_BODY_TOO_LARGE';
   if (status === 429) return 'SW_RATE_LIMIT_EXCEEDED';
   return status < 500 ? 'SW_FED_ANSWER_INVALID' : 'SW_FED_PEER_UNREACHABLE';
+}
+
+/** Whether a request that was answered so will always be: a code that we know says it, under whatever status; otherwise the status does. */
+export function isFinal(status: number, code: ErrorCode | undefined): boolean {
+  if (code !== undefined) return !ERRORS[code].retryable;
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }

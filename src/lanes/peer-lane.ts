@@ -34,6 +34,9 @@ export interface PeerLaneDeps {
   readonly meter: Pick<Meter, 'count'>;
 }
 
+/** Keys contradict what was pinned, on either side: it may pass, but not soon. */
+const AWAITS_ADMINISTRATOR = 'SW_FED_PEER_FROZEN';
+
 /** Carries to one server what it may read of our rooms, and what our people say in its own. */
 export class PeerLane implements LaneHandler {
   constructor(private readonly deps: PeerLaneDeps) {}
@@ -65,7 +68,7 @@ export class PeerLane implements LaneHandler {
       await this.deps.directory.fetchNow(ctx, peer);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      return { answered: [], failure: { code: error.code, retryAfterMs: undefined, final: error.code === 'SW_FED_PEER_FROZEN' } };
+      return { answered: [], failure: { code: error.code, retryAfterMs: undefined, final: false } };
     }
     const signing = { key: await this.deps.keys.current(ctx), nowMs: this.deps.clock.nowMs() };
     return this.deps.sender.send({ ctx, peer, descriptors: work.descriptors, signal }, fillBatch(work, signing));
@@ -94,7 +97,7 @@ export class PeerLane implements LaneHandler {
   #waitMs(consumer: ConsumerRow, { code, final, retryAfterMs }: SendFailure, nowMs: number): number {
     const failingForMs = consumer.failing_since === null ? 0 : nowMs - consumer.failing_since;
     const mostMs = code === STANDS_STILL && failingForMs <= LIMITS.peerHoldMs ? LIMITS.tenantStandsStillMs : Number.POSITIVE_INFINITY;
-    const backoffMs = final ? LIMITS.peerBackoffMaxMs : peerBackoffMs(consumer.attempts + 1, failingForMs, this.deps.randomness);
+    const backoffMs = final || code === AWAITS_ADMINISTRATOR ? LIMITS.peerBackoffMaxMs : peerBackoffMs(consumer.attempts + 1, failingForMs, this.deps.randomness);
     return Math.max(Math.min(backoffMs, mostMs), Math.min(retryAfterMs ?? 0, LIMITS.peerBackoffMaxMs));
   }
 }

@@ -7,7 +7,7 @@ import type { PeerClient } from '../peering/signed-call.js';
 import { ENDPOINTS } from '../protocol/descriptor.js';
 import { readSendAnswer, type ItemResult } from '../protocol/send-answer.js';
 import { batchOf, type Parcel } from './build-batch.js';
-import { codeOfStatus, isAboutContent } from './judge-refusal.js';
+import { codeOfStatus, isAboutContent, isFinal } from './judge-refusal.js';
 import type { PeerWork } from './peer-work.js';
 
 /** The request as a whole came to nothing. */
@@ -79,18 +79,12 @@ export class ParcelSender {
       const answer = await this.deps.client.call(ctx, peer, 'POST', ENDPOINTS.send, batch);
       if (answer.status === 200) return { results: readSendAnswer(this.deps.contract, answer.body, batch) };
       const code = codeOfStatus(answer.status, answer.code);
-      const final = answer.status >= 400 && answer.status < 500 && !isWorthWhile(answer.status, answer.code);
-      return { failure: { code, retryAfterMs: answer.retryAfterMs, final } };
+      return { failure: { code, retryAfterMs: answer.retryAfterMs, final: isFinal(answer.status, answer.code) } };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       return { failure: { code: error.code, retryAfterMs: undefined, final: false } };
     }
   }
-}
-
-/** Some 4xx pass by themselves: the peer learns our key, a clock is set, a bucket fills, a tenant is resumed. */
-function isWorthWhile(status: number, code: string | undefined): boolean {
-  return status === 408 || status === 429 || code === STANDS_STILL || (status === 401 && code !== 'SW_FED_SIGNATURE_MISSING');
 }
 
 function split(parcels: readonly Parcel[], results: readonly ItemResult[]): readonly Answered[] {

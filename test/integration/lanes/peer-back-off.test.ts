@@ -49,14 +49,19 @@ describe('The lane to a peer, when the request as a whole fails', function () {
     expect(await parts.store.read(ctx, ({ consumers }) => consumers.find(ctx, consumer))).to.include({ attempts: 0, last_error: null, failing_since: null });
   });
 
-  it('waits as long as it is told, and an hour where the answer is final', async () => {
+  it('waits as long as it is told, and an hour where the answer is final or awaits an administrator', async () => {
     await mirrored(1);
     peer.whole = () => reply(429, { error: { code: 'SW_RATE_LIMIT_EXCEEDED', message: '' } }, { 'retry-after': '120' });
     await turn();
     expect(await dueIn()).to.be.within(115, 121);
-    peer.whole = () => reply(403, { error: { code: 'SW_FED_PEER_DENIED', message: '' } });
-    await turn();
-    expect(await dueIn()).to.be.within(3_590, 3_601);
+    for (const code of ['SW_FED_PEER_DENIED', 'SW_FED_PEER_FROZEN']) {
+      peer.whole = () => reply(409, { error: { code: 'SW_FED_CAPACITY', message: '' } });
+      await turn();
+      expect(await dueIn(), 'it may pass').to.be.below(60);
+      peer.whole = () => reply(403, { error: { code, message: '' } });
+      await turn();
+      expect(await dueIn(), code).to.be.within(3_590, 3_601);
+    }
   });
 
   it('tries a peer that is heard once, and waits as long as before when that fails too', async () => {
