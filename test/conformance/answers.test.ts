@@ -4,10 +4,12 @@ import { parseServerName, parseTenantId } from '../../src/kernel/ids.js';
 import { systemRandomness, systemTimers } from '../../src/kernel/system-ports.js';
 import { tenantContext } from '../../src/kernel/tenant-context.js';
 import { TENANT_LIMIT_DEFAULTS } from '../../src/kernel/tenant-limits.js';
+import { BridgePost, type PostOutcome } from '../../src/lanes/bridge-post.js';
 import type { Parcel } from '../../src/lanes/build-batch.js';
 import { ParcelSender, type SendFailure } from '../../src/lanes/send-parcels.js';
 import { httpExchange } from '../../src/peering/http-exchange.js';
 import { PeerClient } from '../../src/peering/signed-call.js';
+import { Transports } from '../../src/protocol/transports/transports.js';
 import { contract, fixture, testKey, type Vector } from '../support/fixtures.js';
 import { silentMeter } from '../support/silent-ports.js';
 import { TestClock } from '../support/test-clock.js';
@@ -22,6 +24,7 @@ interface Answer extends Vector {
 }
 
 type PeerAnswer = Answer & { readonly expect: 'retryable' | 'final'; readonly code?: string };
+type HookAnswer = Answer & { readonly expect: PostOutcome['kind']; readonly external_id?: string };
 
 const clock = new TestClock(Date.now());
 const receiver = new WebhookReceiver();
@@ -67,6 +70,22 @@ describe('what a peer answers (fixtures/errors.json)', () => {
       expect(final ? 'final' : 'retryable').to.equal(vector.expect);
       expect(secondsOf(retryAfterMs)).to.equal(vector.wait_s);
       if (vector.code !== undefined) expect(code).to.equal(vector.code);
+    });
+  }
+});
+
+describe('what a webhook answers (fixtures/bridge-answers.json)', () => {
+  const { cases } = fixture<{ cases: readonly HookAnswer[] }>('bridge-answers');
+  const post = new BridgePost(egress, clock, silentMeter);
+  const transport = new Transports(contract).named('custom');
+
+  for (const vector of cases) {
+    it(`${vector.expect}: ${vector.why}`, async () => {
+      answering(vector);
+      const outcome = await post.send({ url: receiver.url, transport, signal: new AbortController().signal }, { headers: {}, body: Buffer.from('{}') });
+      expect(outcome.kind).to.equal(vector.expect);
+      expect(secondsOf(outcome.retryAfterMs)).to.equal(vector.wait_s);
+      expect(outcome.externalId).to.equal(vector.external_id ?? null);
     });
   }
 });
