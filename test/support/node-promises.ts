@@ -54,12 +54,12 @@ export async function nodesHoldUnderLoad(seconds: number): Promise<Readonly<Reco
 }
 
 /** A reader who goes on from the last position seen: what appears before it later is never seen. */
-function followed({ asOwner }: TestDatabase): { end(): Promise<readonly number[]> } {
+function followed(database: TestDatabase): { end(): Promise<readonly number[]> } {
   const seen: number[] = [];
   let ending = false;
   const over = (async () => {
     for (let rows = [0]; rows.length > 0 || !ending; await pause(5)) {
-      rows = (await asOwner<{ p: number }>('select stream_position::float8 as p from entries where stream_position > $1 order by 1 limit 500', [seen.at(-1) ?? 0])).map(({ p }) => p);
+      rows = (await database.asOwner<{ p: number }>('select stream_position::float8 as p from entries where stream_position > $1 order by 1 limit 500', [seen.at(-1) ?? 0])).map(({ p }) => p);
       seen.push(...rows);
     }
   })();
