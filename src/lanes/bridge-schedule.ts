@@ -14,10 +14,9 @@ export function busyWaitMs(attempts: number, randomness: Pick<Randomness, 'fract
   return retryWaitMs(Math.min(Math.max(attempts, 1), BRIDGE_RETRY_MS.length), randomness) ?? LIMITS.bridgeRetryAfterMaxMs;
 }
 
-/** `Retry-After`, in seconds or as a date, honoured up to an hour; undefined if it says nothing. */
+/** `Retry-After`, in seconds or as a date, honoured up to an hour; undefined if it says nothing, or no time: that would be for ever at once. */
 export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
   if (header === undefined) return undefined;
   const askedMs = /^\d{1,9}$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
-  if (!Number.isFinite(askedMs)) return undefined;
-  return Math.min(Math.max(askedMs, 0), LIMITS.bridgeRetryAfterMaxMs);
+  return askedMs > 0 ? Math.min(askedMs, LIMITS.bridgeRetryAfterMaxMs) : undefined;
 }

@@ -164,8 +164,14 @@ describe('What a bridge tells the other side', function () {
     expect(await turn()).to.equal('later');
     expect(receiver.posts).to.have.length(1);
     expect((await view()).last_error).to.equal(null);
-    receiver.answer = () => ({ status: 503, headers: { 'retry-after': '86400' } });
+    receiver.answer = () => ({ status: 429, headers: { 'retry-after': '0' } });
     clock.advance(2_000);
+    for (const posts of [2, 2]) {
+      await turn();
+      expect(receiver.posts, 'no time is not at once').to.have.length(posts);
+    }
+    receiver.answer = () => ({ status: 503, headers: { 'retry-after': '86400' } });
+    clock.advance(60_000);
     await turn();
     const [row] = (await listed()).items;
     expect(Date.parse(row?.next_attempt_at ?? '') - clock.nowMs()).to.equal(HOUR_MS);

@@ -25,8 +25,7 @@ describe('The waits of a bridge', () => {
     expect(retryAfterMs('90', nowMs)).to.equal(90_000);
     expect(retryAfterMs('999999', nowMs)).to.equal(LIMITS.bridgeRetryAfterMaxMs);
     expect(retryAfterMs(new Date(nowMs + 5_000).toUTCString(), nowMs)).to.equal(5_000);
-    expect(retryAfterMs(new Date(nowMs - 5_000).toUTCString(), nowMs)).to.equal(0);
-    for (const text of [undefined, '', 'soon', '-5x', 'Infinity']) expect(retryAfterMs(text, nowMs), String(text)).to.equal(undefined);
+    for (const text of [undefined, '', 'soon', '-5x', 'Infinity', '0', new Date(nowMs - 5_000).toUTCString()]) expect(retryAfterMs(text, nowMs), String(text)).to.equal(undefined);
   });
 });
 
