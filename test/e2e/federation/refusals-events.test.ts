@@ -100,6 +100,18 @@ describe('an event that m.example submits to a.example', function () {
     await refusedAs('SW_FED_ORIGIN_MISMATCH', mallory.event(log, { sender: '@nobody:n.example', origin: 'n.example' }, other.current), 'whole of n.example');
   });
 
+  it('is signed by whoever says it: one drafted for another to sign is refused, and never signed here', async () => {
+    const [header = '', payload = ''] = mallory.event(log, { sender: alice.fqid, origin: 'a.example' }).split('.');
+    const draft = Buffer.from(payload, 'base64url').toString();
+    for (const event of [JSON.parse(draft) as object, { ...(JSON.parse(draft) as object), signature: '' }]) {
+      const before = await rowCounts(a);
+      const [result] = await mallory.results(a, [{ kind: 'event', event }]);
+      expect(result).to.include({ status: 'refused', code: 'SW_BAD_SCHEMA' });
+      expect(await rowCounts(a)).to.deep.equal(before);
+    }
+    for (const event of [draft, payload, `${header}.${payload}.`]) await refusedAs('SW_FED_EVENT_INVALID', event, event.slice(0, 40));
+  });
+
   it('with a signature that does not hold is refused', async () => {
     const [header, , signature] = mallory.event(log).split('.');
     const [, payload] = mallory.event(log, { content: { msgtype: 'swp.text', body: 'slipped in' } }).split('.');
