@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../../src/kernel/errors.js';
 import { ERRORS } from '../../../src/kernel/errors.js';
 import { FakePeer } from '../../support/fake-peer.js';
 import { PATIENCE_MS, federatedRoom } from '../../support/federated.js';
+import { ROOT } from '../../support/fleet-world.js';
 import { eventually, gateways, type Gateway } from '../../support/gateway.js';
 import { HostilePeer, type PeerAnswer } from '../../support/hostile-peer.js';
 import { emptyCacheOf } from '../../support/lent-services.js';
@@ -195,6 +196,32 @@ describe('a signed request to a.example', function () {
       expectCode(await mallory.single(a, mallory.event(room)), 'SW_FED_PEER_DENIED', 'denied');
     });
     await a.ask('admin', 'PUT', '/v1/admin/federation/policy', { denied_peers: [] });
+  });
+});
+
+describe('a signed request to one of two tenants of a node', function () {
+  this.timeout(60_000);
+  let a: Gateway;
+  let mallory: HostilePeer;
+
+  before(async () => {
+    mallory = await HostilePeer.listen('m.example');
+    [a] = (await gateways(['a.example'], { peers: { 'm.example': mallory.url } })) as [Gateway];
+    await a.ask(ROOT, 'POST', '/v1/admin/tenants', { slug: 'second', name: 'Second', scaikey_tenant_id: 'tnt_second', server_name: 'second.example' });
+    for (const by of ['admin', 'mock:second:admin:tenant_admin']) await a.ask(by, 'PUT', '/v1/admin/federation/policy', { allowed_peers: ['m.example'] });
+  });
+  after(async () => {
+    await a.end();
+    await mallory.close();
+  });
+
+  it('is refused by the other', async () => {
+    const room = (await federatedRoom(await Person.of(a, 'alice'))).room_alias;
+    const second = { ...a, name: 'second.example' };
+    const call = (to: Gateway, destination: string): Promise<PeerAnswer> => mallory.call(to, { body: JSON.stringify({ event: mallory.event(room) }), headers: { 'x-scaiwave-destination': destination } });
+    // Each lets her request in, and refuses what it carries.
+    for (const [to, code] of [[a, 'SW_NOT_MEMBER'], [second, 'SW_ROOM_NOT_FOUND']] as const) await eventually(async () => (await call(to, to.name)).body.error?.code === code);
+    for (const [to, other] of [[a, second], [second, a]] as const) expectCode(await call(to, other.name), 'SW_FED_SIGNATURE_MISMATCH', `signed for ${to.name}`);
   });
 });
 
