@@ -49,6 +49,7 @@ const SERVER_NAME_LENGTH_MAX = 253;
 
 /** Local ids that begin so belong to bridges; no person may take one. */
 export const BRIDGE_LOCAL_ID_PREFIX = 'bridge-';
+/** How the FQID of a bridge's own member begins. */
 export const BRIDGE_FQID_PREFIX = `@${BRIDGE_LOCAL_ID_PREFIX}`;
 /** Those belong to the agents of sidekicks. */
 export const SIDEKICK_LOCAL_ID_PREFIX = 'sidekick-';

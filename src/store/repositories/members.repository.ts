@@ -31,8 +31,6 @@ const MEMBER_LIST = `
   from members m join participants p on p.tenant_id = m.tenant_id and p.participant_id = m.participant_id
   where m.tenant_id = $1 and m.room_id = $2`;
 
-/** How the FQID of a bridge's own member begins. */
-
 export class MembersRepository {
   constructor(private readonly tx: Tx) {}
 
