@@ -133,6 +133,14 @@ describe('the work of a sidekick', function () {
       expect(await roomState(spawned.sidekick_room_id)).to.equal('closed');
     });
 
+    it('and goes on to its end where tasks at one time become fewer than there are', async () => {
+      const { spawned, task } = await begun();
+      await limits({ max_sidekicks: 0, max_sidekicks_per_user: 0 });
+      expect(await outcome(() => spawnIn(process, ann, room))).to.equal('SW_SIDEKICK_CAPACITY');
+      await report(task, { status: 'done', result: 'It is 42.' });
+      expect(await rowOf(spawned)).to.include({ status: 'done', result: 'It is 42.' });
+    });
+
     it('and is warned at four fifths of its tokens, and ended at all of them', async () => {
       await limits({ max_sidekick_tokens: 1_000 });
       const { spawned, task } = await begun();
