@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { NodeProcess } from '../support/node-process.js';
-import { hardCheckout, npmStart, ORDINARY_UID, type Checkout } from '../support/npm-start.js';
+import { hardCheckout, npmStart, npxScaiwave, ORDINARY_UID, type Checkout } from '../support/npm-start.js';
 import { ranAgainst } from '../support/services.js';
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -47,6 +47,12 @@ function startsAsPeopleStartIt(uid: number | undefined): void {
     const reply = await fetch(`${url}/health`);
     expect(reply.status).to.equal(200);
     ranAgainst('npm start', `uid ${uid ?? process.getuid?.() ?? '-'}, scripts off, path of ${checkout.folder.length} characters`);
+  });
+
+  it('is administered by `npx scaiwave` once it is built', async () => {
+    const command = npxScaiwave(checkout, { SCAIWAVE_SERVER_NAME: 'chat.example' }, 'show-config');
+    expect(await command.exit(), command.output).to.equal(0);
+    expect(command.output).to.contain('SCAIWAVE_SERVER_NAME=chat.example');
   });
 
   it('stops within ten seconds when it is told to', async () => {

@@ -45,7 +45,16 @@ function giveTo(uid: number, folder: string): void {
 }
 
 /** `npm start` with nothing of ours in its environment but `settings`. */
-export function npmStart({ uid, folder }: Checkout, settings: Readonly<Record<string, string>>): NodeProcess {
+export function npmStart(checkout: Checkout, settings: Readonly<Record<string, string>>): NodeProcess {
+  return called(checkout, settings, 'npm', 'start', '--no-update-notifier');
+}
+
+/** `npx scaiwave …`, as operators call it once the project is built. */
+export function npxScaiwave(checkout: Checkout, settings: Readonly<Record<string, string>>, ...words: readonly string[]): NodeProcess {
+  return called(checkout, settings, 'npx', 'scaiwave', ...words);
+}
+
+function called({ uid, folder }: Checkout, settings: Readonly<Record<string, string>>, program: string, ...words: readonly string[]): NodeProcess {
   const ids = uid === undefined ? {} : { uid, gid: uid };
-  return new NodeProcess('npm', ['start', '--no-update-notifier'], { cwd: folder, env: { HOME: folder, ...settings }, ...ids });
+  return new NodeProcess(program, words, { cwd: folder, env: { HOME: folder, ...settings }, ...ids });
 }
