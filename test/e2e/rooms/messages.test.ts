@@ -75,10 +75,16 @@ describe('what is said in a room', () => {
     });
 
     it('takes 64 KB of content and not a byte more', async () => {
-      const sized = (bytes: number) => ({ content: { body: 'x'.repeat(bytes - JSON.stringify({ body: '' }).length) } });
-      expect((await send(bob, sized(65_536))).status).to.equal(200);
-      expectRefusal(await send(bob, sized(65_537)), 'SW_CONTENT_TOO_LARGE');
-      expect(await entriesOf('swp.room.message')).to.equal(1);
+      const sized = (bytes: number, most = 'x') => {
+        const left = bytes - JSON.stringify({ body: '' }).length;
+        const times = Math.floor(left / Buffer.byteLength(most));
+        return { content: { body: most.repeat(times) + 'x'.repeat(left - times * Buffer.byteLength(most)) } };
+      };
+      for (const most of ['x', 'ü', '🎉']) {
+        expect((await send(bob, sized(65_536, most))).status, most).to.equal(200);
+        expectRefusal(await send(bob, sized(65_537, most)), 'SW_CONTENT_TOO_LARGE');
+      }
+      expect(await entriesOf('swp.room.message')).to.equal(3);
     });
 
     it('refuses outsiders, unknown rooms, and bodies of another shape', async () => {
@@ -101,6 +107,9 @@ describe('what is said in a room', () => {
       const spoken = await alice.do<EventSeen>('POST', `/v1/rooms/${room}/send`, { content: { body: 'as bob' }, as_participant_id: bob.id });
       expect(spoken.sender_id).to.equal(bob.id);
       expectRefusal(await send(bob, { content: { body: 'as alice' }, as_participant_id: alice.id }), 'SW_ROOM_FORBIDDEN');
+      await alice.do('PUT', `/v1/rooms/${room}/members/${bob.id}/power-level`, { power_level: 99 });
+      expectRefusal(await send(bob, { content: { body: 'as alice' }, as_participant_id: alice.id }), 'SW_ROOM_FORBIDDEN');
+      await alice.do('PUT', `/v1/rooms/${room}/members/${bob.id}/power-level`, { power_level: 0 });
       expectRefusal(await send(alice, { content: { body: 'as carol' }, as_participant_id: carol.id }), 'SW_PARTICIPANT_NOT_FOUND');
     });
   });

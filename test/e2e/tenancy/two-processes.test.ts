@@ -263,6 +263,24 @@ describe('a tenant that two processes serve', function () {
     }
   });
 
+  for (const verb of ['kick', 'ban'] as const) {
+    it(`tells of a ${verb} at one of them on a stream of the other within a second, and of nothing after it`, async function () {
+      byTheWallClock(this);
+      const { id } = await b.ask<{ id: string }>('bob', 'POST', '/v1/rooms', { room_type: 'public', is_public: true, name: verb });
+      const { id: carol } = await b.ask<{ id: string }>('carol', 'GET', '/v1/me');
+      await b.ask('carol', 'POST', `/v1/rooms/${id}/join`);
+      const stream = await StreamClient.open(twin, tokenOf('carol'));
+      await say(b, 'bob', id, 'heard');
+      await stream.next((one) => one['room_id'] === id && one['type'] === 'swp.room.message');
+      await b.ask('bob', 'POST', `/v1/rooms/${id}/${verb}`, { participant_id: carol });
+      await stream.next((one) => one['room_id'] === id && one['type'] === 'swp.room.member' && one['membership'] !== 'join', PROMISED_MS);
+      await say(b, 'bob', id, 'not heard');
+      await pause(700);
+      expect(stream.frames.filter((one) => one['room_id'] === id && one['type'] === 'swp.room.message')).to.have.length(1);
+      stream.close();
+    });
+  }
+
   describe('and whose room is told to a webhook', () => {
     const receiver = new WebhookReceiver();
     before(() => receiver.start());

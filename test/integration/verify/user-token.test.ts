@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CompactEncrypt, importJWK, SignJWT, type JWTHeaderParameters, type JWK } from 'jose';
+import { CompactEncrypt, generateKeyPair, importJWK, SignJWT, type JWTHeaderParameters, type JWK } from 'jose';
 import { Egress } from '../../../src/egress/egress.js';
 import { egressFetch } from '../../../src/egress/egress-fetch.js';
 import { GatewayError, type ErrorCode } from '../../../src/kernel/errors.js';
@@ -161,6 +161,16 @@ describe('tokens of ScaiKey', () => {
       const key = scaikey.signingKey('RS256');
       await expectCode(verifier()(await forged({}, { alg: 'PS256', kid: key.kid ?? '' }, { ...key, alg: 'PS256' })), 'SW_AUTH_INVALID_TOKEN');
     });
+
+    for (const alg of ['PS256', 'RS384', 'RS512', 'ES384', 'HS256'] as const) {
+      it(`refuses ${alg} under a key that fits it and says nothing of algorithms`, async () => {
+        const { privateKey, publicKey } = alg === 'HS256' ? { privateKey: Buffer.alloc(32, 7), publicKey: Buffer.alloc(32, 7) } : await generateKeyPair(alg);
+        const tokens = new ScaikeyTokens({ url: scaikey.url, audiences: [scaikey.clientId] }, { find: async () => publicKey }, clock);
+        const seconds = Math.floor(Date.now() / 1000);
+        const claims = { iss: `${scaikey.url}/tenants/${ANNA.tenantId}`, aud: scaikey.clientId, sub: ANNA.subject, tenant_id: ANNA.tenantId, iat: seconds, exp: seconds + 600 };
+        await expectCode(tokens.verify(await new SignJWT(claims).setProtectedHeader({ alg, kid: 'any' }).sign(privateKey)), 'SW_AUTH_INVALID_TOKEN');
+      });
+    }
 
     it('refuses a changed payload and a changed signature', async () => {
       const [header, payload = '', signature = ''] = (await forged({})).split('.');

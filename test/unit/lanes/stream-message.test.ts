@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parseEventId, parseFqid, parseRoomId, parseServerName, parseTenantId, parseWireEventId } from '../../../src/kernel/ids.js';
+import { parseEventId, parseFqid, parseParticipantId, parseRoomId, parseServerName, parseTenantId, parseWireEventId } from '../../../src/kernel/ids.js';
 import { streamMessage } from '../../../src/lanes/stream-message.js';
 import type { ToldEntryRow } from '../../../src/store/repositories/entry-row.js';
 
@@ -17,6 +17,14 @@ describe('An event on the room streams', () => {
     const message = streamMessage(SCOPE, ROW);
     expect(message).to.include({ kind: 'message.edit', messageId: `${ROW.event_id}:7`, roomId: ROW.room_id, tenantId: SCOPE.tenantId });
     expect(message.payload).to.include({ seq: 3, state: 'placed', redacted: false });
+  });
+
+  it('is all that is documented, and no more', () => {
+    const row: ToldEntryRow = { ...ROW, sender_id: parseParticipantId(UUID), foreign_origin: 'b.example', relates_to: parseEventId(`evt-${UUID}`), via: ['brg-1:a.example'], reason: 'SW_ROOM_FROZEN' };
+    expect(streamMessage(SCOPE, row).payload).to.deep.equal({
+      event_id: `evt-${UUID}`, type: 'swp.room.message.edit', stream_position: 7, seq: 3, sender: '@alice:a.example', sender_id: UUID, foreign_origin: 'b.example',
+      content: { body: 'hello' }, redacted: false, relates_to: `evt-${UUID}`, via: ['brg-1:a.example'], state: 'placed', reason: 'SW_ROOM_FROZEN', origin_ts: 4, at: 5,
+    });
   });
 
   it('keeps a foreign type whole', () => {
