@@ -14,15 +14,16 @@ export function judge(counted: string | undefined, status: string): Tally {
   return { ...tally, failed: tally.failed + faults.length, failures: [...tally.failures, ...faults] };
 }
 
-/** All groups of a run together; tests that went missing are a failure. `floor` is the least number of them. */
+/** All groups of a run together; tests that went missing or were left out are a failure. `floor` is the least number of them. */
 export function addUp(tallies: readonly Tally[], floor: number): Tally {
   const sum = (pick: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + pick(tally), 0);
   const ran = sum(({ passed, failed }) => passed + failed);
-  const faults = ran < floor ? [`${ran} tests ran, test/floor asks for ${floor}`] : [];
+  const leftOut = sum(({ pending }) => pending);
+  const faults = [...(ran < floor ? [`${ran} tests ran, test/floor asks for ${floor}`] : []), ...(leftOut > 0 ? [`${leftOut} tests were left out`] : [])];
   return {
     passed: sum(({ passed }) => passed),
     failed: sum(({ failed }) => failed) + faults.length,
-    pending: sum(({ pending }) => pending),
+    pending: leftOut,
     failures: [...tallies.flatMap(({ failures }) => failures), ...faults],
   };
 }

@@ -7,8 +7,8 @@ import { environmentOf } from '../../support/run-environment.js';
 import { ROOT } from '../../support/sources.js';
 import { addUp, floorOf, judge, type Tally } from '../../support/tally.js';
 
-function counted(passed: number, failures: readonly string[] = []): string {
-  const tally: Tally = { passed, failed: failures.length, pending: 0, failures };
+function counted(passed: number, failures: readonly string[] = [], pending = 0): string {
+  const tally: Tally = { passed, failed: failures.length, pending, failures };
   return JSON.stringify(tally);
 }
 
@@ -26,6 +26,7 @@ describe('the judgement of a test run', () => {
     ['mocha was killed for being late', counted(10), 'SIGKILL', 1],
     ['mocha refused a skipped test', counted(10), '1', 1],
     ['fewer tests ran than the floor', counted(9), '0', 30],
+    ['a test was left out', counted(10, [], 1), '0', 1],
     ['nothing ran in one of the groups', counted(0), '0', 21],
   ] as const) {
     it(`fails when ${title}`, () => {
@@ -36,6 +37,26 @@ describe('the judgement of a test run', () => {
   it('reads the floor of a run, and asks for one test where there is none', () => {
     expect(floorOf('# why\nunit 100\nreal 7\n', 'real')).to.equal(7);
     expect(floorOf('unit 100\n', 'other')).to.equal(1);
+  });
+});
+
+describe('the script of CI', () => {
+  const LINES = [
+    'set -euo pipefail', 'export CI=true', 'npm ci --no-audit --no-fund', '  npm run --silent typecheck & local types=$!', '  npm run --silent lint & local lint=$!',
+    'step types_and_lint', 'step npm test --silent', 'step name_services', 'step npm run --silent test:real', 'step npm run --silent test:smoke',
+    '  export SCAIWAVE_TEST_REQUIRE=postgres,redis,nats',
+    'node .ci/total.js "$SCAIWAVE_TEST_REPORT_DIR" ${failed_steps[@]+"${failed_steps[@]}"}',
+  ];
+  const script = readFileSync(join(ROOT, '.ci/run'), 'utf8');
+  const holds = (text: string): void => void expect(text.split('\n')).to.include.members(LINES);
+
+  it('takes every step, and asks for what the guards need', () => {
+    holds(script);
+    expect(script.trimEnd().split('\n').at(-1)).to.equal(LINES.at(-1));
+  });
+
+  it('is seen to lack any of it', () => {
+    for (const line of LINES) expect(() => holds(script.replace(`${line}\n`, '\n')), line).to.throw();
   });
 });
 
