@@ -3,8 +3,10 @@ import { migrate } from '../../../src/app.js';
 import { loadConfig } from '../../../src/config/config.js';
 import { MIGRATIONS } from '../../../src/store/migrations/index.js';
 import { startCheck } from '../../../src/store/start-check/start-check.js';
+import { checkServer } from '../../../src/store/start-check/version.js';
 import { StartRefusal, type Rule } from '../../../src/store/start-refusal.js';
 import { freshDatabase, type TestDatabase } from '../../support/database.js';
+import { isRealStack } from '../../support/services.js';
 import { SMALL_SCHEMA } from '../../support/small-schema.js';
 
 /** One fault: how it is planted, and how it is taken away again where it would outlive the database. */
@@ -15,7 +17,7 @@ interface Plant {
   readonly undo?: string;
 }
 
-/** `{app}`, `{system}` and `{owner}` stand for the roles of the run. */
+/** `{app}`, `{system}` and `{owner}` stand for the roles of the run, `{database}` for the database. */
 const PLANTS: readonly Plant[] = [
   { fault: 'a login that is a superuser', rule: 'role-power', plant: 'alter role {app} superuser', undo: 'alter role {app} nosuperuser' },
   { fault: 'a login with BYPASSRLS', rule: 'role-power', plant: 'alter role {app} bypassrls', undo: 'alter role {app} nobypassrls' },
@@ -30,6 +32,7 @@ const PLANTS: readonly Plant[] = [
   { fault: 'a table that the system role owns', rule: 'role-owns', plant: 'alter table notes owner to {system}' },
   { fault: 'a function that the login owns', rule: 'role-owns', plant: 'create function f() returns int language sql return 1; alter function f owner to {app}' },
   { fault: 'a schema that the login owns', rule: 'role-owns', plant: 'create schema own authorization {app}' },
+  { fault: 'a database that the login owns', rule: 'role-owns', plant: 'alter database {database} owner to {app}' },
   { fault: 'a login that may create tables', rule: 'role-owns', plant: 'grant create on schema public to {app}' },
   { fault: 'everybody being allowed to create tables', rule: 'role-owns', plant: 'grant create on schema public to public' },
   { fault: 'TRUNCATE granted', rule: 'role-privilege', plant: 'grant truncate on notes to {app}' },
@@ -43,6 +46,7 @@ const PLANTS: readonly Plant[] = [
   { fault: 'a table without a tenant', rule: 'table-without-tenant', plant: 'create table stray (id int primary key); alter table stray enable row level security; alter table stray force row level security' },
   { fault: 'an open table in another schema', rule: 'table-unlocked', plant: 'create schema side; create table side.stray (tenant_id uuid primary key); grant select on side.stray to {app}' },
   { fault: 'a materialized view', rule: 'relation-unlockable', plant: 'create materialized view copies as select * from notes' },
+  { fault: 'a foreign table', rule: 'relation-unlockable', plant: 'create foreign data wrapper w; create server s foreign data wrapper w; create foreign table elsewhere (tenant_id uuid) server s' },
   { fault: 'a view that acts as its owner', rule: 'view-without-invoker', plant: 'create view peek as select * from notes' },
   { fault: 'a second policy', rule: 'policy-unlisted', plant: 'create policy wide on notes for select to {app} using (true)' },
   { fault: 'a policy for everybody', rule: 'policy-unlisted', plant: 'create policy wide on notes using (true)' },
@@ -84,7 +88,7 @@ describe('the start check', () => {
     }
   };
   const named = (statement: string): string =>
-    statement.replace(/\{(app|system|owner)\}/g, (_, role: keyof typeof store.roles) => store.roles[role]);
+    statement.replace('{database}', store.name).replace(/\{(app|system|owner)\}/g, (_, role: keyof typeof store.roles) => store.roles[role]);
 
   beforeEach(async () => {
     store = await freshDatabase(SMALL_SCHEMA);
@@ -105,6 +109,22 @@ describe('the start check', () => {
       }
     });
   }
+
+  it('refuses a login that inherits by the grant itself, as a server of 16 or newer has it', async () => {
+    const [server] = await store.asOwner<{ version: number }>("select current_setting('server_version_num')::int as version");
+    if ((server?.version ?? 0) < 160_000) return void expect(isRealStack(), 'the embedded server is newer').to.equal(true);
+    await store.asOwner(named('grant {system} to {app} with inherit true'));
+    try {
+      expect(await check()).to.deep.equal(['role-inherits']);
+    } finally {
+      await store.asOwner(named('grant {system} to {app} with inherit false'));
+    }
+  });
+
+  it('takes a server from 15 on', async () => {
+    const rules = async (version: number): Promise<readonly Rule[]> => (await checkServer(async () => [{ encoding: 'UTF8', version }] as never)).map(({ rule }) => rule);
+    expect([await rules(149_999), await rules(150_000)]).to.deep.equal([['server-old'], []]);
+  });
 
   it('takes a view that acts as its reader', async () => {
     await store.asOwner('create view peek with (security_invoker = true) as select * from notes');
