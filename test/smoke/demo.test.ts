@@ -30,6 +30,12 @@ describe('npm run demo', function () {
     expect(output).to.match(/^ 9\. [\s\S]*FAILED after \d+ ms: .*signature/m).and.contain('NOT every step held.').and.not.contain('Every step held.');
   });
 
+  it('ends with 1 when what comes in is signed with another secret', async () => {
+    const { code, output } = await demo('--spoil=inbound-secret');
+    expect(code, output).to.equal(1);
+    expect(output).to.match(/FAILED after \d+ ms: .*SW_BRIDGE_SIGNATURE/).and.contain('NOT every step held.').and.not.contain('Every step held.');
+  });
+
   describe('tells', () => {
     const told = (): [Story, string[]] => {
       const lines: string[] = [];
